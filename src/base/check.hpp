@@ -6,7 +6,8 @@
 
 namespace pganalytics::base {
 
-[[noreturn]] void fail_invariant(std::string_view message, std::source_location where = std::source_location::current());
+[[noreturn]] void fail_invariant(std::string_view message,
+                                 std::source_location where = std::source_location::current());
 
 inline void check(bool holds, std::string_view message, std::source_location where = std::source_location::current()) {
     if (!holds) fail_invariant(message, where);

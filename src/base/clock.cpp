@@ -6,7 +6,9 @@ Timestamp SystemClock::now() const {
     return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
 
-std::chrono::steady_clock::time_point SystemClock::monotonic() const { return std::chrono::steady_clock::now(); }
+std::chrono::steady_clock::time_point SystemClock::monotonic() const {
+    return std::chrono::steady_clock::now();
+}
 
 Timestamp ManualClock::now() const {
     const std::lock_guard lock(mutex_);

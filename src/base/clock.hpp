@@ -40,12 +40,9 @@ class ManualClock final : public Clock {
 /// A moment after which a round trip is given up. Value type.
 class Deadline {
   public:
-    static Deadline after(std::chrono::milliseconds span) {
-        return Deadline(std::chrono::steady_clock::now() + span);
-    }
+    static Deadline after(std::chrono::milliseconds span) { return Deadline(std::chrono::steady_clock::now() + span); }
     [[nodiscard]] std::chrono::milliseconds left() const {
-        const auto span =
-            std::chrono::duration_cast<std::chrono::milliseconds>(at_ - std::chrono::steady_clock::now());
+        const auto span = std::chrono::duration_cast<std::chrono::milliseconds>(at_ - std::chrono::steady_clock::now());
         return span.count() > 0 ? span : std::chrono::milliseconds{0};
     }
     [[nodiscard]] bool passed() const { return std::chrono::steady_clock::now() >= at_; }

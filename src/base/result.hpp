@@ -18,13 +18,13 @@ class [[nodiscard]] Result {
     using value_type = T;
     using error_type = Error;
 
-    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}       // NOLINT(google-explicit-constructor)
+    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
     Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
     template <typename U>
-        requires(!std::is_same_v<std::remove_cvref_t<U>, Result> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
-                 !std::is_same_v<std::remove_cvref_t<U>, Error> && std::is_convertible_v<U &&, T>)
-    Result(U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}  // NOLINT(google-explicit-constructor)
+    requires(!std::is_same_v<std::remove_cvref_t<U>, Result> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
+             !std::is_same_v<std::remove_cvref_t<U>, Error> && std::is_convertible_v<U&&, T>) Result(U&& value)
+        : state_(std::in_place_index<0>, std::forward<U>(value)) {}  // NOLINT(google-explicit-constructor)
 
     [[nodiscard]] bool has_value() const { return state_.index() == 0; }
     explicit operator bool() const { return has_value(); }
@@ -90,18 +90,17 @@ using Status = Result<void>;
 }  // namespace pganalytics::base
 
 /// Gives the error of a failed expression to the caller, else goes on.
-#define PGANALYTICS_RETURN_IF_ERROR(expression)                          \
-    do {                                                                 \
-        if (auto pganalytics_status = (expression); !pganalytics_status) \
-            return std::move(pganalytics_status).error();                \
+#define PGANALYTICS_RETURN_IF_ERROR(expression)                                                                        \
+    do {                                                                                                               \
+        if (auto pganalytics_status = (expression); !pganalytics_status) return std::move(pganalytics_status).error(); \
     } while (false)
 
 #define PGANALYTICS_CONCAT_INNER(a, b) a##b
 #define PGANALYTICS_CONCAT(a, b) PGANALYTICS_CONCAT_INNER(a, b)
 
 /// `PGANALYTICS_ASSIGN(auto tree, parse(text));` binds the value, or gives the error to the caller.
-#define PGANALYTICS_ASSIGN(declaration, expression)                                                          \
-    auto PGANALYTICS_CONCAT(pganalytics_result_, __LINE__) = (expression);                                   \
-    if (!PGANALYTICS_CONCAT(pganalytics_result_, __LINE__))                                                  \
-        return std::move(PGANALYTICS_CONCAT(pganalytics_result_, __LINE__)).error();                         \
+#define PGANALYTICS_ASSIGN(declaration, expression)                                  \
+    auto PGANALYTICS_CONCAT(pganalytics_result_, __LINE__) = (expression);           \
+    if (!PGANALYTICS_CONCAT(pganalytics_result_, __LINE__))                          \
+        return std::move(PGANALYTICS_CONCAT(pganalytics_result_, __LINE__)).error(); \
     declaration = std::move(PGANALYTICS_CONCAT(pganalytics_result_, __LINE__)).value()

@@ -1,6 +1,7 @@
 #pragma once
 // Small text helpers that more than one module needs.
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>

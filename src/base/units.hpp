@@ -33,8 +33,12 @@ struct Bytes {
     }
 };
 
-constexpr Bytes kibibytes(std::int64_t n) { return {n * 1024}; }
-constexpr Bytes mebibytes(std::int64_t n) { return {n * 1024 * 1024}; }
+constexpr Bytes kibibytes(std::int64_t n) {
+    return {n * 1024};
+}
+constexpr Bytes mebibytes(std::int64_t n) {
+    return {n * 1024 * 1024};
+}
 
 /// "1.2 ms", "3.4 s", "5 min 6 s", "2 h 3 min": the largest unit that keeps two figures.
 [[nodiscard]] std::string to_words(Milliseconds time);
