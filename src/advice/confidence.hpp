@@ -39,6 +39,9 @@ class Confidence {
     double beta_ = prior_weight / 2;
 };
 
+/// I_x(a, b) for a, b > 0: the cumulative distribution of Beta(a, b) at x. Relative precision about 1e-13.
+[[nodiscard]] double regularised_incomplete_beta(double a, double b, double x);
+
 /// The prior of a rule: one number, or a range in which `strength` (0..1, the strength of the evidence) decides.
 /// not_found for a name that is not registered.
 [[nodiscard]] base::Result<Confidence> rule_prior(std::string_view rule, double strength = 0.5);

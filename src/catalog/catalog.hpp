@@ -22,13 +22,13 @@ struct ServerVersion {
 
 /// pg_stats, one row. Null where the role may not read it or ANALYZE never ran.
 struct ColumnStatistics {
-    double null_fraction = 0;                      ///< 0..1
-    double distinct = 0;                           ///< pg_stats.n_distinct: > 0 a count, < 0 minus a share of the rows
-    std::optional<double> correlation;             ///< -1..1, null for types without order
-    double average_width = 0;                      ///< bytes
-    std::vector<std::string> most_common_values;   ///< as text
-    std::vector<double> most_common_frequencies;   ///< 0..1, same order
-    std::vector<std::string> histogram_bounds;     ///< as text
+    double null_fraction = 0;                     ///< 0..1
+    double distinct = 0;                          ///< pg_stats.n_distinct: > 0 a count, < 0 minus a share of the rows
+    std::optional<double> correlation;            ///< -1..1, null for types without order
+    double average_width = 0;                     ///< bytes
+    std::vector<std::string> most_common_values;  ///< as text
+    std::vector<double> most_common_frequencies;  ///< 0..1, same order
+    std::vector<std::string> histogram_bounds;    ///< as text
 
     /// Number of distinct values in a relation of `rows` rows.
     [[nodiscard]] double distinct_count(double rows) const { return distinct >= 0 ? distinct : -distinct * rows; }
@@ -37,12 +37,12 @@ struct ColumnStatistics {
 struct Column {
     int number = 0;  ///< attnum, from 1
     std::string name;
-    std::string type;            ///< format_type(): "character varying(20)"
-    std::string base_type;       ///< typname without modifiers: "varchar", "int4", "_text" for an array
-    std::string type_category;   ///< pg_type.typcategory, one letter
+    std::string type;           ///< format_type(): "character varying(20)"
+    std::string base_type;      ///< typname without modifiers: "varchar", "int4", "_text" for an array
+    std::string type_category;  ///< pg_type.typcategory, one letter
     bool not_null = false;
     bool has_btree_operator_class = true;  ///< the type can be ordered
-    std::string collation;       ///< "" where the type has none
+    std::string collation;                 ///< "" where the type has none
     bool generated = false;
     std::optional<ColumnStatistics> statistics;
 };
@@ -50,12 +50,12 @@ struct Column {
 enum class RelationKind { table, partitioned_table, materialized_view, view, foreign_table };
 
 struct IndexKey {
-    int column_number = 0;        ///< 0 for an expression
-    std::string column;           ///< its name, or ""
-    std::string expression;       ///< pg_get_indexdef of that part where it is an expression
+    int column_number = 0;   ///< 0 for an expression
+    std::string column;      ///< its name, or ""
+    std::string expression;  ///< pg_get_indexdef of that part where it is an expression
     bool descending = false;
     bool nulls_first = false;
-    std::string operator_class;   ///< "int4_ops"; with default_operator_class telling whether it is the default
+    std::string operator_class;  ///< "int4_ops"; with default_operator_class telling whether it is the default
     bool default_operator_class = true;
 };
 
@@ -63,18 +63,18 @@ struct Index {
     base::Oid oid{};
     std::string schema;
     std::string name;
-    std::string method;                  ///< "btree", "gin", …
+    std::string method;  ///< "btree", "gin", …
     std::vector<IndexKey> keys;
-    std::vector<std::string> included;   ///< INCLUDE columns
-    std::string predicate;               ///< "" where the index is not partial
-    std::string definition;              ///< pg_get_indexdef
-    std::string constraint;              ///< name of the constraint it serves, or ""
+    std::vector<std::string> included;  ///< INCLUDE columns
+    std::string predicate;              ///< "" where the index is not partial
+    std::string definition;             ///< pg_get_indexdef
+    std::string constraint;             ///< name of the constraint it serves, or ""
     bool unique = false;
     bool primary = false;
     bool valid = true;
     bool exclusion = false;
     base::Bytes size{};
-    std::optional<std::int64_t> scans;        ///< pg_stat_user_indexes.idx_scan
+    std::optional<std::int64_t> scans;         ///< pg_stat_user_indexes.idx_scan
     std::optional<base::Timestamp> last_scan;  ///< 16 and newer
 };
 
@@ -106,9 +106,9 @@ struct Relation {
     std::string schema;
     std::string name;
     RelationKind kind = RelationKind::table;
-    double rows = -1;         ///< pg_class.reltuples; -1 where never analysed
-    double pages = 0;         ///< pg_class.relpages, 8 kB each
-    base::Bytes size{};       ///< heap only
+    double rows = -1;              ///< pg_class.reltuples; -1 where never analysed
+    double pages = 0;              ///< pg_class.relpages, 8 kB each
+    base::Bytes size{};            ///< heap only
     base::Oid partition_parent{};  ///< 0 where it is no partition
     std::string view_definition;   ///< pg_get_viewdef for views, else ""
     std::vector<Column> columns;

@@ -60,23 +60,21 @@ base::Status set_counter(Counters& counters, const CounterField& field, std::opt
         std::visit([&](auto member) { counters.*member = {}; }, field.member);
         return {};
     }
-    if (field.is_integer()) {
-        const auto value = base::parse_integer(*text);
-        if (!value) return refuse();
-        std::visit([&](auto member) { counters.*member = static_cast<std::int64_t>(*value); }, field.member);
-        return {};
-    }
-    const auto value = base::parse_number(*text);
-    if (!value) return refuse();
-    std::visit(
-        [&](auto member) {
+    return std::visit(
+        [&](auto member) -> base::Status {
             using Value = std::remove_cvref_t<decltype(counters.*member)>;
             if constexpr (std::is_same_v<Value, double> || std::is_same_v<Value, std::optional<double>>) {
-                counters.*member = *value;
+                const auto number = base::parse_number(*text);
+                if (!number) return refuse();
+                counters.*member = *number;
+            } else {
+                const auto number = base::parse_integer(*text);
+                if (!number) return refuse();
+                counters.*member = *number;
             }
+            return {};
         },
         field.member);
-    return {};
 }
 
 }  // namespace pganalytics::workload
