@@ -1,0 +1,52 @@
+#pragma once
+// The SQL that makes the roles this program uses on a target, tier by tier, for that target's version. It is printed
+// for a person who has the right to run it; this program never runs it by itself. Pure function of its arguments.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catalog/catalog.hpp"
+
+namespace pganalytics::collector {
+
+enum class Tier {
+    counters,  ///< pg_monitor: statement counters, texts, activity, settings, catalog
+    planning,  ///< reading data: EXPLAIN and column statistics are refused without
+    apply      ///< a role of its own that may create indexes; off unless asked for
+};
+[[nodiscard]] std::string_view to_string(Tier tier);
+
+struct DatabaseSchemas {
+    std::string database;
+    std::vector<std::string> schemas;  ///< of users; only needed before 14 and for `apply`
+    std::vector<std::string> owners;   ///< of its relations: only the owner may index a table (`apply`)
+};
+
+struct SetupOptions {
+    std::string role = "pganalytics";
+    std::string apply_role = "pganalytics_apply";
+    /// Of one role over the whole server, so that a fault of ours can never take more.
+    int connection_limit = 5;
+    bool hypopg = true;
+    bool include_apply = false;
+    std::vector<std::string> preloaded;  ///< shared_preload_libraries as they are, to be kept
+};
+
+struct SetupStep {
+    Tier tier = Tier::counters;
+    std::string database;  ///< where it must run; "" anywhere
+    std::string why;       ///< one sentence
+    std::string sql;       ///< one statement
+    bool needs_restart = false;
+    bool needs_superuser = false;  ///< may be left out where the administrator is none
+};
+
+/// In the order to run. The role has no password: the last step of `counters` names how to set one (\password).
+[[nodiscard]] std::vector<SetupStep> setup_steps(catalog::ServerVersion version,
+                                                 const std::vector<DatabaseSchemas>& databases,
+                                                 const SetupOptions& options = {});
+/// As a script for psql, with \connect between databases.
+[[nodiscard]] std::string to_psql_script(const std::vector<SetupStep>& steps);
+
+}  // namespace pganalytics::collector
