@@ -18,19 +18,55 @@ namespace pganalytics::plan {
 
 enum class NodeType {
     unknown,
-    result, project_set, modify_table, append, merge_append, recursive_union, bitmap_and, bitmap_or,
-    nested_loop, merge_join, hash_join,
-    seq_scan, sample_scan, gather, gather_merge, index_scan, index_only_scan, bitmap_index_scan, bitmap_heap_scan,
-    tid_scan, tid_range_scan, subquery_scan, function_scan, table_function_scan, values_scan, cte_scan,
-    named_tuplestore_scan, work_table_scan, foreign_scan, custom_scan,
-    materialize, memoize, sort, incremental_sort, group, aggregate, window_agg, unique, set_op, lock_rows, limit, hash
+    result,
+    project_set,
+    modify_table,
+    append,
+    merge_append,
+    recursive_union,
+    bitmap_and,
+    bitmap_or,
+    nested_loop,
+    merge_join,
+    hash_join,
+    seq_scan,
+    sample_scan,
+    gather,
+    gather_merge,
+    index_scan,
+    index_only_scan,
+    bitmap_index_scan,
+    bitmap_heap_scan,
+    tid_scan,
+    tid_range_scan,
+    subquery_scan,
+    function_scan,
+    table_function_scan,
+    values_scan,
+    cte_scan,
+    named_tuplestore_scan,
+    work_table_scan,
+    foreign_scan,
+    custom_scan,
+    materialize,
+    memoize,
+    sort,
+    incremental_sort,
+    group,
+    aggregate,
+    window_agg,
+    unique,
+    set_op,
+    lock_rows,
+    limit,
+    hash
 };
 
 /// What EXPLAIN ANALYZE adds. Per loop, as PostgreSQL prints it.
 struct Actuals {
     double startup_time_ms = 0;
     double total_time_ms = 0;
-    double rows = 0;   ///< fractional on 18
+    double rows = 0;  ///< fractional on 18
     double loops = 0;
 };
 
@@ -41,25 +77,25 @@ struct Buffers {
 
 struct Node {
     NodeType type = NodeType::unknown;
-    std::string type_name;             ///< "Node Type" as printed
-    std::string parent_relationship;   ///< Outer, Inner, Member, InitPlan, SubPlan, Subquery, ""
-    std::string subplan_name;          ///< "CTE x", "InitPlan 1 (returns $0)"
-    std::string strategy;              ///< Plain, Sorted, Hashed, Mixed
-    std::string partial_mode;          ///< Simple, Partial, Finalize
-    std::string operation;             ///< Insert, Update, Delete, Merge
-    std::string command;               ///< of SetOp: Except, Intersect All, …
-    std::string join_type;             ///< Inner, Left, Full, Right, Semi, Anti, …
+    std::string type_name;            ///< "Node Type" as printed
+    std::string parent_relationship;  ///< Outer, Inner, Member, InitPlan, SubPlan, Subquery, ""
+    std::string subplan_name;         ///< "CTE x", "InitPlan 1 (returns $0)"
+    std::string strategy;             ///< Plain, Sorted, Hashed, Mixed
+    std::string partial_mode;         ///< Simple, Partial, Finalize
+    std::string operation;            ///< Insert, Update, Delete, Merge
+    std::string command;              ///< of SetOp: Except, Intersect All, …
+    std::string join_type;            ///< Inner, Left, Full, Right, Semi, Anti, …
     bool inner_unique = false;
     bool parallel_aware = false;
     bool async_capable = false;
-    bool disabled = false;             ///< 18
+    bool disabled = false;  ///< 18
 
     std::string schema, relation, alias, index_name, cte_name, function_name;
-    std::string scan_direction;        ///< Forward, Backward, NoMovement
+    std::string scan_direction;  ///< Forward, Backward, NoMovement
 
     base::Cost startup_cost, total_cost;
     double plan_rows = 0;
-    double plan_width = 0;             ///< bytes
+    double plan_width = 0;  ///< bytes
 
     std::string filter, index_condition, recheck_condition, hash_condition, merge_condition, join_filter,
         one_time_filter, tid_condition;
@@ -73,11 +109,11 @@ struct Node {
     std::optional<Buffers> buffers;
     std::optional<double> rows_removed_by_filter, rows_removed_by_index_recheck, rows_removed_by_join_filter;
     std::optional<double> heap_fetches;
-    std::string sort_method, sort_space_type;           ///< "external merge", "Disk"
+    std::string sort_method, sort_space_type;  ///< "external merge", "Disk"
     std::optional<std::int64_t> sort_space_kb;
     std::optional<std::int64_t> hash_buckets, hash_batches, original_hash_batches, peak_memory_kb;
     std::optional<std::int64_t> hash_agg_batches, planned_partitions, disk_usage_kb;
-    std::map<std::string, std::string> other;           ///< every field not named above, as JSON text
+    std::map<std::string, std::string> other;  ///< every field not named above, as JSON text
 
     std::vector<Node> children;
 
@@ -87,9 +123,9 @@ struct Node {
 
 struct Plan {
     Node root;
-    std::map<std::string, std::string> settings;   ///< EXPLAIN (SETTINGS)
+    std::map<std::string, std::string> settings;  ///< EXPLAIN (SETTINGS)
     std::optional<double> planning_time_ms, execution_time_ms;
-    std::optional<std::int64_t> planning_memory_kb;    ///< 17
+    std::optional<std::int64_t> planning_memory_kb;  ///< 17
     bool jit = false;
     int jit_functions = 0;
     std::optional<std::int64_t> query_identifier;

@@ -14,8 +14,8 @@ namespace pganalytics::plan {
 
 /// What to suppose while planning. Empty: as the server is.
 struct WhatIf {
-    std::vector<std::string> hypothetical_indexes;         ///< CREATE INDEX statements (without CONCURRENTLY)
-    std::map<std::string, std::string> settings;           ///< SET LOCAL name = value: work_mem, enable_seqscan, …
+    std::vector<std::string> hypothetical_indexes;  ///< CREATE INDEX statements (without CONCURRENTLY)
+    std::map<std::string, std::string> settings;    ///< SET LOCAL name = value: work_mem, enable_seqscan, …
     bool operator==(const WhatIf&) const = default;
 };
 
@@ -28,17 +28,17 @@ enum class PlanSource {
 /// Size of a hypothetical index as the server estimates it (HypoPG overestimates where keys repeat).
 struct HypotheticalIndex {
     std::string statement;
-    std::string name;           ///< as it appears in the plan
+    std::string name;  ///< as it appears in the plan
     base::Bytes estimated_size{};
 };
 
 struct PlannedStatement {
     Plan plan;
     PlanSource source = PlanSource::literals;
-    std::string planned_text;   ///< what was really planned: after repairs, or the SELECT in place of DML
+    std::string planned_text;          ///< what was really planned: after repairs, or the SELECT in place of DML
     std::vector<std::string> repairs;  ///< what had to be changed to plan it, in words; empty as a rule
     std::vector<HypotheticalIndex> hypothetical;  ///< in the order given
-    bool dml_as_select = false;        ///< planned as the equivalent SELECT because the privilege is missing
+    bool dml_as_select = false;                   ///< planned as the equivalent SELECT because the privilege is missing
 };
 
 class Planner {
@@ -48,7 +48,8 @@ class Planner {
     /// Plans one statement. Errors: fix_input (not plannable text: utility statement, syntax), grant_access (privilege,
     /// with the GRANT in the hint), install_extension (hypothetical indexes asked for and no HypoPG), unsupported,
     /// retry_later (lock or statement timeout), connect_failed.
-    [[nodiscard]] virtual base::Result<PlannedStatement> plan(std::string_view statement, const WhatIf& what_if = {}) = 0;
+    [[nodiscard]] virtual base::Result<PlannedStatement> plan(std::string_view statement,
+                                                              const WhatIf& what_if = {}) = 0;
 
     /// Whether hypothetical indexes can be asked for here; the reason when not.
     [[nodiscard]] virtual base::Status can_hypothesize() = 0;
