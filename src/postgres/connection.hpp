@@ -2,11 +2,16 @@
 // A synchronous, value-returning face over non-blocking libpq. Every round trip has a deadline (poll), whatever the
 // network does. The only place in the program that includes libpq.
 //
-// Two ways to send SQL, and the difference is a safety rule: `Sql` is text that we wrote (a compile-time literal or
-// composed with `quote_*`); text that came from a user, a file or pg_stat_statements goes only through the extended
-// protocol (`query` with its text alone, one statement a message), so that it can never smuggle in a second statement.
+// Two ways to send SQL, and the difference is a safety rule: `OurSql` (our_sql.hpp) is text that we wrote; text that
+// came from a user, a file or pg_stat_statements goes only through the extended protocol (`query`, `prepare`: one
+// statement a message), so that it can never smuggle in a second statement. Every statement is sent behind
+// `statement_tag`.
 //
-// A Connection is used by one thread at a time.
+// Settings (time-outs, read-only) travel as the start-up parameter `options`. A pooler such as PgBouncer refuses it, or
+// drops it when told to ignore it; `pooled()` is then true, nothing is SET on the session (which the pooler may hand to
+// somebody else), and every transaction sets them for itself with SET LOCAL.
+//
+// A Connection is used by one thread at a time; `cancel` alone may be called from another.
 
 #include <chrono>
 #include <cstdint>
@@ -21,6 +26,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/secret.hpp"
+#include "postgres/our_sql.hpp"
 
 namespace pganalytics::postgres {
 
@@ -40,11 +46,12 @@ class Rows {
     /// nullopt is SQL NULL.
     [[nodiscard]] std::optional<std::string_view> cell(std::size_t row, std::size_t column) const;
     /// "" for NULL.
+    /// Always valid UTF-8: a SQL_ASCII database delivers any bytes; `cell` keeps them as they came (for hashing).
     [[nodiscard]] std::string text(std::size_t row, std::size_t column) const;
     [[nodiscard]] std::optional<std::int64_t> integer(std::size_t row, std::size_t column) const;
     [[nodiscard]] std::optional<double> number(std::size_t row, std::size_t column) const;
     [[nodiscard]] bool boolean(std::size_t row, std::size_t column) const;  ///< false for NULL
-    [[nodiscard]] std::int64_t affected() const;                           ///< rows of a DML command
+    [[nodiscard]] std::int64_t affected() const;                            ///< rows of a DML command
 
     struct Impl;
     explicit Rows(std::unique_ptr<Impl> impl);
@@ -70,7 +77,7 @@ struct ConnectOptions {
     std::chrono::milliseconds round_trip_timeout{15000};  ///< client-side deadline of each round trip
     std::chrono::milliseconds statement_timeout{10000};   ///< server-side; 0 leaves the server's
     std::chrono::milliseconds lock_timeout{2000};
-    bool read_only = true;                                ///< default_transaction_read_only = on
+    bool read_only = true;  ///< default_transaction_read_only = on
     std::string application_name = "pganalytics";
 };
 
@@ -83,14 +90,17 @@ class Connection {
     /// `conninfo` goes to libpq untouched (URI, key=value, PG* variables, service file, .pgpass). Name look-up, which
     /// libpq does blocking, runs on a bounded pool of its own, so the deadline holds there too. Errors: connect_failed,
     /// never with the password.
-    [[nodiscard]] static base::Result<Connection> open(const base::Secret& conninfo, const ConnectOptions& options = {});
+    [[nodiscard]] static base::Result<Connection> open(const base::Secret& conninfo,
+                                                       const ConnectOptions& options = {});
 
     /// One statement through the extended protocol. Safe for user text.
     [[nodiscard]] base::Result<Rows> query(std::string_view statement, const Parameters& parameters = {});
-    /// Our own SQL, several statements allowed (simple protocol): never user text. Named so that a test can find it.
-    [[nodiscard]] base::Status execute_script(std::string_view our_sql);
+    /// Our own SQL, several statements allowed (simple protocol): never user text, which the type refuses.
+    [[nodiscard]] base::Status execute_script(const OurSql& script);
+    [[nodiscard]] base::Status execute_script(SqlLiteral script) { return execute_script(OurSql(script)); }
     /// Several statements of ours, one round trip (pipeline mode); stops at the first error.
-    [[nodiscard]] base::Result<std::vector<Rows>> pipeline(std::span<const std::pair<std::string, Parameters>> statements);
+    [[nodiscard]] base::Result<std::vector<Rows>> pipeline(
+        std::span<const std::pair<std::string, Parameters>> statements);
 
     /// COPY … FROM STDIN: `next` gives chunks in the statement's format until it gives "".
     [[nodiscard]] base::Result<std::int64_t> copy_in(std::string_view copy_statement,
@@ -106,17 +116,21 @@ class Connection {
     /// The server's own words for the last failed call.
     [[nodiscard]] const ServerError& last_server_error() const;
 
-    [[nodiscard]] bool healthy() const;            ///< false once the socket is gone or a deadline passed
-    [[nodiscard]] int server_version() const;      ///< 150018
-    [[nodiscard]] std::string redacted() const;    ///< "user@host:port/db", for messages
+    [[nodiscard]] bool healthy() const;          ///< false once the socket is gone or a deadline passed
+    [[nodiscard]] int server_version() const;    ///< 150018
+    [[nodiscard]] std::string redacted() const;  ///< "user@host:port/db", for messages
     [[nodiscard]] std::string database() const;
     [[nodiscard]] std::string user() const;
+    [[nodiscard]] bool pooled() const;          ///< a pooler stands between: settings hold per transaction only
+    [[nodiscard]] bool in_transaction() const;  ///< a transaction is open, failed or not
     void set_round_trip_timeout(std::chrono::milliseconds timeout);
-    void cancel();                                 ///< from another thread: PQcancel
+    void cancel();  ///< from another thread: PQcancel
 
-  private:
     struct Impl;
     explicit Connection(std::unique_ptr<Impl> impl);
+
+  private:
+    friend class Transaction;
     std::unique_ptr<Impl> impl_;
 };
 
@@ -128,6 +142,7 @@ class Transaction {
     ~Transaction();
     Transaction(Transaction&&) noexcept;
     Transaction& operator=(Transaction&&) = delete;
+    /// Errors: unprocessable where the server rolled back instead because a statement had failed.
     [[nodiscard]] base::Status commit();
     [[nodiscard]] base::Status rollback();
 
@@ -135,6 +150,17 @@ class Transaction {
     explicit Transaction(Connection& connection) : connection_(&connection) {}
     Connection* connection_;
 };
+
+/// What a connection string leads to, after service file and environment, without touching the network. No password.
+struct Endpoint {
+    std::string host;  ///< as given: names, addresses or socket folders, comma-separated; "" is libpq's default
+    std::string port;
+    std::string database;
+    std::string user;
+    /// "user@host:port/db"
+    [[nodiscard]] std::string to_string() const;
+};
+[[nodiscard]] base::Result<Endpoint> endpoint_of(const base::Secret& conninfo);
 
 /// "host=… port=…" with another database, other things untouched (also for URIs and service names).
 [[nodiscard]] base::Result<base::Secret> with_database(const base::Secret& conninfo, std::string_view database_name);
