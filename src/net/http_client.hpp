@@ -3,8 +3,9 @@
 // with growing, jittered pauses; a circuit breaker spares a service that is down. TLS certificates are verified against
 // the system's store or a given file.
 // Errors: fix_input for a URL that is none; retry_later for a service that is unreachable, slow or spared; unsupported
-// for an answer that is not HTTP; not_allowed where the certificate is not trusted. An answer with any status is a value.
-// Thread safety: `send` from any thread. The destructor waits for name resolutions under way (the C library's own limit).
+// for an answer that is not HTTP; not_allowed where the certificate is not trusted. An answer with any status is a
+// value. Thread safety: `send` from any thread. The destructor waits for name resolutions under way (the C library's
+// own limit).
 
 #include <chrono>
 #include <cstdint>

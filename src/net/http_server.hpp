@@ -46,12 +46,12 @@ struct ServerOptions {
 };
 
 struct ServerCounters {
-    std::size_t connections = 0;          ///< open now
-    std::size_t running_requests = 0;     ///< waiting for a worker or in the handler now
+    std::size_t connections = 0;       ///< open now
+    std::size_t running_requests = 0;  ///< waiting for a worker or in the handler now
     std::uint64_t accepted_total = 0;
     std::uint64_t requests_total = 0;
-    std::uint64_t refused_total = 0;      ///< answered without the handler
-    std::uint64_t evicted_total = 0;      ///< idle connections closed to make room
+    std::uint64_t refused_total = 0;  ///< answered without the handler
+    std::uint64_t evicted_total = 0;  ///< idle connections closed to make room
 };
 
 class HttpServer {

@@ -41,8 +41,8 @@ struct Request {
     std::string target = "/";  ///< origin form as it was sent: path and query, still percent-encoded
     Headers headers;
     std::string body;
-    std::string peer;         ///< the other side's address without port; server side only
-    bool encrypted = false;   ///< came over TLS; server side only
+    std::string peer;        ///< the other side's address without port; server side only
+    bool encrypted = false;  ///< came over TLS; server side only
 };
 
 struct Response {
