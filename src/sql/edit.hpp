@@ -36,7 +36,7 @@ enum class TokenKind { identifier, keyword, constant, parameter, operator_, punc
 struct Token {
     std::size_t begin = 0, end = 0;  ///< bytes
     TokenKind kind = TokenKind::other;
-    std::string_view text;           ///< view into the text given to `scan`
+    std::string_view text;  ///< view into the text given to `scan`
 };
 /// fix_input where the scanner refuses the text.
 [[nodiscard]] base::Result<std::vector<Token>> scan(std::string_view text);

@@ -18,8 +18,8 @@ class Node;
 namespace pganalytics::sql {
 
 struct Caps {
-    std::size_t max_bytes = 262144;      ///< longer text is hashed and counted, not parsed
-    std::size_t max_nesting = 500;       ///< parentheses, brackets and CASE, by the scanner
+    std::size_t max_bytes = 262144;         ///< longer text is hashed and counted, not parsed
+    std::size_t max_nesting = 500;          ///< parentheses, brackets and CASE, by the scanner
     std::size_t max_operator_chain = 2000;  ///< operators and list items without a parenthesis between them
 };
 
@@ -45,7 +45,8 @@ class Tree {
 };
 
 /// Errors: fix_input (syntax, with the position in the hint), too_large (over a cap), unsupported (not valid UTF-8;
-/// syntax newer than the grammar cannot be told from a mistake and is fix_input, whose hint names the grammar's version).
+/// syntax newer than the grammar cannot be told from a mistake and is fix_input, whose hint names the grammar's
+/// version).
 [[nodiscard]] base::Result<Tree> parse(std::string_view text, const Caps& caps = {});
 
 /// Tree → SQL. Errors as `parse`; unsupported where the deparser cannot.
