@@ -31,10 +31,10 @@ struct RetryPolicy {
 [[nodiscard]] std::chrono::milliseconds retry_pause(const RetryPolicy& policy, int attempt, double uniform);
 
 struct ClientOptions {
-    std::string base_url;  ///< "http://host:port" or "https://host", an IPv6 address in brackets
-    RetryPolicy retry;
-    CircuitOptions circuit;
-    std::string trusted_certificates;  ///< PEM file instead of the system's store; "" = the system's
+    std::string base_url{};  ///< "http://host:port" or "https://host", an IPv6 address in brackets
+    RetryPolicy retry{};
+    CircuitOptions circuit{};
+    std::string trusted_certificates{};  ///< PEM file instead of the system's store; "" = the system's
     std::uint64_t body_limit = 16 * 1024 * 1024;
 };
 

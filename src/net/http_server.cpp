@@ -293,7 +293,11 @@ asio::awaitable<void> HttpServer::Impl::serve(std::shared_ptr<Connection> connec
     const auto context = tls;
     asio::ssl::stream<beast::tcp_stream&> encrypted(connection->stream, *context);
     connection->stream.expires_after(tls_handshake_timeout);
+    // Nothing was asked yet, so it may be cut as if it were idle.
+    connection->idle = true;
+    connection->idle_since = std::chrono::steady_clock::now();
     auto [error] = co_await encrypted.async_handshake(asio::ssl::stream_base::server, as_result);
+    connection->idle = false;
     if (error) {
         log.debug("http_tls_handshake_failed", {{"peer", connection->peer}, {"error", error.message()}});
         co_return;

@@ -40,9 +40,9 @@ struct ServerOptions {
     std::chrono::milliseconds write_timeout{30'000};  ///< of one answer
     std::chrono::milliseconds idle_timeout{75'000};   ///< between two requests of a connection
     std::chrono::milliseconds drain_timeout{10'000};  ///< how long `stop` waits for requests in progress
-    std::optional<TlsFiles> tls;
+    std::optional<TlsFiles> tls{};
     /// The answer to what never reaches the handler (400, 408, 413, 431, 503). Plain text where it is not set.
-    std::function<Response(int status, std::string_view detail)> refusal;
+    std::function<Response(int status, std::string_view detail)> refusal{};
 };
 
 struct ServerCounters {

@@ -39,16 +39,16 @@ class Headers {
 struct Request {
     std::string method = "GET";
     std::string target = "/";  ///< origin form as it was sent: path and query, still percent-encoded
-    Headers headers;
-    std::string body;
-    std::string peer;        ///< the other side's address without port; server side only
+    Headers headers{};
+    std::string body{};
+    std::string peer{};      ///< the other side's address without port; server side only
     bool encrypted = false;  ///< came over TLS; server side only
 };
 
 struct Response {
     int status = 200;
-    Headers headers;
-    std::string body;  ///< for HEAD and 304 the server sends the headers that belong to it, and not the body
+    Headers headers{};
+    std::string body{};  ///< for HEAD and 304 the server sends the headers that belong to it, and not the body
 };
 
 /// "Not Found"; "" for a status nobody has named.

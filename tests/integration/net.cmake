@@ -1,0 +1,2 @@
+pganalytics_integration_test(net_http_server_test SOURCES net_http_server_test.cpp LIBRARIES pganalytics_net)
+pganalytics_integration_test(net_http_client_test SOURCES net_http_client_test.cpp LIBRARIES pganalytics_net)
