@@ -174,6 +174,13 @@ base::Result<std::unique_ptr<Connection::Impl>> connect(const base::Secret& conn
                          ", which is too old",
                      "PostgreSQL 13 and newer are supported", ""};
     }
+    const char* const encoding = PQparameterStatus(handle, "server_encoding");
+    if (encoding != nullptr && std::string_view(encoding) == "SQL_ASCII") {
+        // To a UTF-8 client such a database refuses to send bytes that are not; Rows::text mends them instead.
+        int shift = 0;
+        const auto statement = tagged("SET client_encoding = SQL_ASCII", shift);
+        PGANALYTICS_ASSIGN(const auto set, connection->run(statement, {}, shift));
+    }
     if (!connection->pooled && !ours.empty()) {
         PGANALYTICS_ASSIGN(const bool arrived, settings_arrived(*connection));
         connection->pooled = !arrived;

@@ -83,11 +83,13 @@ const Row* find_row(std::string_view sqlstate) {
 }
 
 bool is_sqlstate(std::string_view text) {
-    if (text.size() != 5) return false;
+    bool digit = false;  // every state has one; FATAL and ERROR, which look alike, have none
     for (const char c : text) {
-        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'))) return false;
+        const bool is_digit = c >= '0' && c <= '9';
+        if (!is_digit && !(c >= 'A' && c <= 'Z')) return false;
+        digit = digit || is_digit;
     }
-    return true;
+    return digit && text.size() == 5;
 }
 
 /// "FATAL:  28P01: words" → the state and the words; none where libpq itself is speaking.

@@ -1,0 +1,3 @@
+pganalytics_integration_test(postgres_connection_test
+  SOURCES postgres_connection_test.cpp
+  LIBRARIES test_cluster)
