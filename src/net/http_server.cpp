@@ -55,9 +55,11 @@ struct Connection {
     beast::tcp_stream stream;
     std::string peer;
     bool idle = false;
+    bool was_cut = false;
     std::chrono::steady_clock::time_point idle_since;
 
     void cut() {
+        was_cut = true;
         error_code ignored;
         stream.socket().shutdown(tcp::socket::shutdown_both, ignored);
         stream.cancel();
@@ -265,10 +267,10 @@ asio::awaitable<void> HttpServer::Impl::listen() {
 bool HttpServer::Impl::make_room() {
     Connection* oldest = nullptr;
     for (const auto& connection : connections) {
-        if (connection->idle && (!oldest || connection->idle_since < oldest->idle_since)) oldest = connection.get();
+        if (connection->idle && !connection->was_cut && (!oldest || connection->idle_since < oldest->idle_since))
+            oldest = connection.get();
     }
     if (!oldest) return false;
-    oldest->idle = false;
     oldest->cut();
     ++evicted;
     return true;
@@ -337,7 +339,8 @@ asio::awaitable<bool> HttpServer::Impl::wait_for_request(Stream& stream, Connect
     auto [error, count] = co_await stream.async_read_some(space, as_result);
     connection.idle = false;
     buffer.commit(count);
-    co_return !error && count > 0;
+    // Bytes may have come just before the cut: a request whose answer cannot be sent is not begun.
+    co_return !error && count > 0 && !connection.was_cut;
 }
 
 /// Reads the rest of a request, has it answered, sends the answer. False where the connection ends with it.
