@@ -25,8 +25,4 @@ struct FeatureDefinition {
 /// One number for each definition.
 [[nodiscard]] std::vector<double> features(const Plan& plan);
 
-/// How often EXPLAIN's estimates say a node runs: the product of the outer rows of the nested loops it is inside of
-/// (1 for what runs once; what is materialised, memoised or hashed runs its input once).
-[[nodiscard]] double estimated_executions(double outer_executions, const Node& parent, std::size_t child);
-
 }  // namespace pganalytics::plan
