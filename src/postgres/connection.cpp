@@ -169,7 +169,7 @@ base::Result<Connection> Connection::open(const base::Secret& conninfo, const Co
 
 base::Result<Rows> Connection::query(std::string_view statement, const Parameters& parameters) {
     int shift = 0;
-    const auto text = tagged(statement, shift);
+    const auto text = impl_->options.tagged ? tagged(statement, shift) : std::string(statement);
     if (!impl_->pooled || in_transaction()) return impl_->run(text, parameters, shift);
     PGANALYTICS_ASSIGN(auto transaction,
                        Transaction::begin(*this, impl_->options.read_only ? Transaction::Mode::read_only

@@ -79,6 +79,7 @@ struct ConnectOptions {
     std::chrono::milliseconds lock_timeout{2000};
     bool read_only = true;  ///< default_transaction_read_only = on
     std::string application_name = "pganalytics";
+    bool tagged = true;  ///< `query` puts the statement tag first; false only to act as an application (simulation)
 };
 
 class Connection {
