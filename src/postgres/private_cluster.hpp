@@ -64,7 +64,8 @@ class FolderLock {
 struct PrivateClusterOptions {
     /// Everything of this cluster: data/, password, log/. Made with mode 0700 where absent. May be long.
     std::filesystem::path folder;
-    std::filesystem::path binaries;        ///< empty: find_server_binaries()
+    std::filesystem::path binaries;        ///< empty: those that fit the data folder, else find_server_binaries()
+    std::filesystem::path runtime_folder;  ///< of the socket; empty: a short one under /run, $XDG_RUNTIME_DIR or /tmp
     std::string database = "pganalytics";  ///< made where absent
     std::vector<std::string> shared_preload_libraries;
     std::map<std::string, std::string> settings;     ///< over our own; applied at each start
@@ -80,6 +81,11 @@ class PrivateCluster {
 
     /// initdb where the folder is new, then start; waits until connections are accepted.
     [[nodiscard]] static base::Result<PrivateCluster> start(PrivateClusterOptions options);
+
+    /// How to reach the cluster that another process runs in `folder` (the one that holds its lock). not_found where
+    /// none runs there; grant_access where this user may not read its password.
+    [[nodiscard]] static base::Result<base::Secret> running_conninfo(const std::filesystem::path& folder,
+                                                                     std::string_view database);
 
     PrivateCluster(PrivateCluster&&) noexcept;
     PrivateCluster& operator=(PrivateCluster&&) noexcept;
