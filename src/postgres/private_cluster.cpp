@@ -83,12 +83,15 @@ Error failure_of(std::string what, const fs::path& folder, std::string_view outp
         error.hint = "Free some space there, or name a state folder on another disk with --state-folder.";
         return error;
     }
-    std::string reason;
+    // What led to a FATAL is often only in the LOG line before it (an invalid setting).
+    std::string reason, before;
     for (const auto& line : base::split(output, '\n')) {
-        for (const std::string_view mark : {"FATAL:", "PANIC:", "error:", "ERROR:"}) {
-            if (const auto at = line.find(mark); at != std::string::npos) {
-                reason = std::string(base::trim(std::string_view(line).substr(at + mark.size())));
-            }
+        for (const std::string_view mark : {"LOG:", "FATAL:", "PANIC:", "error:", "ERROR:"}) {
+            const auto at = line.find(mark);
+            if (at == std::string::npos) continue;
+            const std::string said(base::trim(std::string_view(line).substr(at + mark.size())));
+            if (mark != "LOG:") reason = before.empty() ? said : before + "; " + said;
+            before = mark == "LOG:" ? said : "";
         }
     }
     if (reason.empty()) reason = base::one_line(output, 300);
@@ -192,7 +195,9 @@ base::Status PrivateCluster::Impl::initialise() {
                       "-E", "UTF8", "-A", "scram-sha-256", "--pwfile=" + (options.folder / "password").string()},
         .user = user,
         .working_folder = options.folder};
-    if (options.temporary) command.arguments.emplace_back("-N");
+    const auto fsync = options.settings.find("fsync");
+    const bool durable = !options.temporary && (fsync == options.settings.end() || fsync->second != "off");
+    if (!durable) command.arguments.emplace_back("-N");
     PGANALYTICS_ASSIGN(const auto output, run_child(command));
     if (output.exit_status != 0) {
         auto error = failure_of("The private PostgreSQL could not be initialised", options.folder, output.text);

@@ -1,0 +1,1 @@
+pganalytics_integration_test(private_cluster_test SOURCES private_cluster_test.cpp LIBRARIES pganalytics_postgres)
