@@ -7,6 +7,7 @@
 #include "base/check.hpp"
 #include "sql/ast.hpp"
 #include "sql/large_stack.hpp"
+#include "sql/messages.hpp"
 #include "sql/scanner.hpp"
 
 namespace pganalytics::sql {
@@ -25,32 +26,6 @@ std::unique_ptr<pg_query::ParseResult> decode(const PgQueryProtobuf& bytes) {
     stream.SetRecursionLimit(message_recursion_limit);
     if (!message->ParseFromCodedStream(&stream)) return nullptr;
     return message;
-}
-
-/// Counts messages: a bound on how deep the tree can be.
-std::size_t count_messages(const google::protobuf::Message& root, std::size_t give_up_at) {
-    std::vector<const google::protobuf::Message*> open{&root};
-    std::vector<const google::protobuf::FieldDescriptor*> fields;
-    std::size_t count = 0;
-    while (!open.empty() && count <= give_up_at) {
-        const auto* message = open.back();
-        open.pop_back();
-        ++count;
-        const auto* reflection = message->GetReflection();
-        fields.clear();
-        reflection->ListFields(*message, &fields);
-        for (const auto* field : fields) {
-            if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
-            if (!field->is_repeated()) {
-                open.push_back(&reflection->GetMessage(*message, field));
-                continue;
-            }
-            for (int i = 0; i < reflection->FieldSize(*message, field); ++i) {
-                open.push_back(&reflection->GetRepeatedMessage(*message, field, i));
-            }
-        }
-    }
-    return count;
 }
 
 }  // namespace
