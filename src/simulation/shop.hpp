@@ -33,11 +33,15 @@ struct CreatedShop {
 
 /// Needs a connection that may write, without READ ONLY, and the right to create tables in `public`. Raises the
 /// connection's own timeouts while it works. Errors: fix_input (scale), conflict (a table of that name that is not the
-/// shop's), otherwise what the server says.
+/// shop's), otherwise what the server says. Parallel workers and JIT are turned off for the database, so that one busy
+/// machine shows the same plans as another.
 [[nodiscard]] base::Result<CreatedShop> create_shop(postgres::Connection& connection, const ShopOptions& options);
 
 /// The truth of the shop in this database; not_found where there is none, conflict where one is half made.
 [[nodiscard]] base::Result<ShopTruth> find_shop(postgres::Connection& connection);
+
+/// Keeps `truth` as the answer sheet of the shop that is there (after its alternatives were established).
+[[nodiscard]] base::Status save_truth(postgres::Connection& connection, const ShopTruth& truth);
 
 /// Removes the shop's tables and manifest; not an error where there is none.
 [[nodiscard]] base::Status drop_shop(postgres::Connection& connection);
