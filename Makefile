@@ -1,25 +1,68 @@
-# The commands anyone must know: make run · make test. The rest is for whoever works on pganalytics.
+# The two commands a newcomer needs: make run · make test. The rest is for whoever works on pganalytics.
 
 BUILD := build
 JOBS  ?= $(shell nproc)
+# Everything but what runs long (deep) and what needs other versions of PostgreSQL (compat).
+QUICK := -LE 'deep|compat'
 
-.PHONY: run build test test-deep test-compat bench lint format coverage update-cases setup clean
+.PHONY: run build test test-deep test-compat bench lint format coverage update-cases setup fuzz clean help
 
 run: build
-	./$(BUILD)/pganalytics up
+	@./$(BUILD)/pganalytics up
 
-setup:
+help:
+	@sed -n 's/^\([a-z-]*\):.*##/  make \1 —/p' $(MAKEFILE_LIST)
+
+setup: ## install what is missing
 	@scripts/setup
 
-build: setup
+build: setup ## build/pganalytics
 	@test -f $(BUILD)/build.ninja || cmake --preset release > /dev/null
 	@cmake --build $(BUILD) -j $(JOBS)
 
-test: build
-	ctest --test-dir $(BUILD) --output-on-failure -j 1 -LE 'deep|compat'
+test: build ## unit, case and integration tests
+	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -j 1 $(QUICK)
 
-test-deep: build
-	ctest --test-dir $(BUILD) --output-on-failure -L deep
+test-deep: build ## long runs: fuzzing, soaks, kill loops, the fleet
+	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -L deep
 
-clean:
-	rm -rf $(BUILD)
+test-compat: build ## PostgreSQL 13 to 18
+	@scripts/setup --compat
+	cd tests/compat && npm ci --no-audit --no-fund --silent
+	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -L compat
+
+bench: ## benchmarks; figures go to docs/benchmarks.md
+	@scripts/setup --bench
+	@cmake --preset bench > /dev/null
+	@cmake --build build-bench -j $(JOBS)
+	@for bench in build-bench/bench/*_bench; do echo "== $$bench"; $$bench || exit 1; done
+
+lint: ## formatting, layering, scripts, clang-tidy
+	@scripts/setup --lint
+	git ls-files '*.cpp' '*.hpp' | xargs clang-format --dry-run --Werror
+	scripts/check_layering
+	shellcheck scripts/setup .ci/run
+	@cmake --preset tidy > /dev/null
+	@cmake --build build-tidy -j $(JOBS)
+
+format: ## clang-format in place
+	@git ls-files '*.cpp' '*.hpp' | xargs clang-format -i
+
+coverage: ## line coverage of src/, held above 80 %
+	@scripts/setup --coverage
+	@cmake --preset coverage > /dev/null
+	@cmake --build build-coverage -j $(JOBS)
+	ctest --test-dir build-coverage --output-on-failure --no-tests=error $(QUICK)
+	gcovr --root . --filter 'src/' --exclude '.*_test\.cpp' --exclude-throw-branches --fail-under-line 80 --print-summary build-coverage
+
+update-cases: build ## rewrite the expected part of tests/cases; review the diff
+	PGANALYTICS_TEST_UPDATE_CASES=1 ctest --test-dir $(BUILD) -L unit
+
+fuzz: ## libFuzzer targets, one minute each
+	@scripts/setup --fuzz
+	@cmake --preset fuzz > /dev/null
+	@cmake --build build-fuzz -j $(JOBS)
+	@for target in build-fuzz/fuzz/*_fuzz; do echo "== $$target"; $$target -max_total_time=60 || exit 1; done
+
+clean: ## remove every build folder
+	rm -rf build build-*
