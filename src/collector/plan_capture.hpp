@@ -24,7 +24,7 @@ struct PlanOptions {
     std::chrono::milliseconds burst{3000};  ///< saved up at most; also what there is at the start
     double mean_shift = 2.0;                ///< a mean this many times higher or lower asks for a new plan
     std::chrono::milliseconds retry_failed{std::chrono::hours(6)};
-    std::size_t max_waiting = 20000;  ///< statements; beyond it the lightest wait for their next turn
+    std::size_t max_statements = 5000;  ///< a database; further ones are planned when others were forgotten
 };
 
 /// Milliseconds of the server's time that may be used: grows with time, shrinks with use.
@@ -54,8 +54,7 @@ class PlanSchedule {
     /// A statement whose text was just read.
     void saw_text(std::string_view database_name, base::QueryHash query_hash, std::string_view text);
     /// It ran, with this mean time: a shift of level asks for a new plan.
-    void ran(std::string_view database_name, base::QueryHash query_hash, const workload::Counters& delta,
-             base::Timestamp at);
+    void ran(std::string_view database_name, base::QueryHash query_hash, const workload::Counters& delta);
     /// Relations, indexes, statistics or settings of the database changed: all its statements are wanted again.
     void database_changed(std::string_view database_name);
 
@@ -64,7 +63,9 @@ class PlanSchedule {
     /// Databases with waiting statements, heaviest first.
     [[nodiscard]] std::vector<std::string> databases_waiting(base::Timestamp now) const;
     void planned(const WantedPlan& wanted, bool succeeded, base::Timestamp at);
-    [[nodiscard]] std::size_t waiting() const;
+    /// Evicted, and not seen since.
+    void forget(std::string_view database_name, base::QueryHash query_hash);
+    [[nodiscard]] std::size_t size() const;
 
   private:
     struct Statement {
@@ -78,6 +79,8 @@ class PlanSchedule {
     struct Database {
         std::unordered_map<std::int64_t, Statement> statements;
     };
+
+    [[nodiscard]] static bool is_waiting(const Statement& statement, base::Timestamp now);
 
     PlanOptions options_;
     std::map<std::string, Database, std::less<>> databases_;

@@ -54,14 +54,17 @@ struct DatabaseFilter {
     [[nodiscard]] bool admits(std::string_view database_name) const;
 };
 
-/// Physical memory of the server, where it runs on this machine (Unix socket or loopback address): /proc/meminfo.
+/// Whether the server runs on this machine: reached through a Unix socket, or from its own address.
+[[nodiscard]] base::Result<bool> is_on_this_machine(postgres::Connection& connection);
+
+/// Physical memory of this machine. Of a server elsewhere memory is unknown, never guessed.
 struct MachineMemory {
     base::Bytes total{};
     base::Bytes available{};
     [[nodiscard]] double available_percent() const;
 };
-/// nullopt where the server is elsewhere: then memory is unknown, never guessed.
-[[nodiscard]] std::optional<MachineMemory> read_machine_memory(postgres::Connection& connection);
+/// From /proc/meminfo; nullopt where there is none.
+[[nodiscard]] std::optional<MachineMemory> read_machine_memory();
 /// From the text of /proc/meminfo.
 [[nodiscard]] std::optional<MachineMemory> parse_meminfo(std::string_view text);
 

@@ -37,6 +37,10 @@
 
 namespace pganalytics::collector {
 
+struct StatementKeyHash {
+    [[nodiscard]] std::size_t operator()(const workload::StatementKey& key) const;
+};
+
 struct CumulativeEntry {
     workload::StatementKey key;
     workload::Counters counters;                 ///< with the cumulative sum of squared deviations
@@ -45,8 +49,10 @@ struct CumulativeEntry {
 
 /// One reading of pg_stat_statements(false).
 struct CumulativeSample {
-    base::Timestamp began;  ///< server's clock before the entries were read: what is not in it, was not there then
-    base::Timestamp ended;  ///< after
+    /// The server's clock before and after the entries were read. What is not among them was not there at `began`; an
+    /// interval runs from one sample's `ended` to the next one's.
+    base::Timestamp began;
+    base::Timestamp ended;
     std::vector<CumulativeEntry> entries;
     std::int64_t hidden = 0;  ///< rows without queryid: another role's, and we lack pg_read_all_stats
     std::optional<base::Timestamp> stats_reset;  ///< 1.9; before, unknown
@@ -86,17 +92,14 @@ class DeltaTracker {
     [[nodiscard]] bool knows(const workload::StatementKey& key) const { return entries_.contains(key); }
 
   private:
-    struct KeyHash {
-        std::size_t operator()(const workload::StatementKey& key) const;
-    };
     struct Tracked {
-        workload::Counters counters;
+        std::optional<workload::Counters> counters;  ///< absent: counted from zero
         std::optional<base::Timestamp> stats_since;
-        base::Timestamp since;         ///< what `counters` stand for: nothing before it is to be counted again
+        base::Timestamp since;         ///< nothing that `counters` hold was counted later
         std::uint64_t generation = 0;  ///< of the last sample it was in
     };
     struct Server {
-        base::Timestamp began;
+        base::Timestamp ended;
         base::Timestamp started;
         std::optional<base::Timestamp> stats_reset;
         std::optional<std::int64_t> dealloc;
@@ -107,7 +110,7 @@ class DeltaTracker {
     void take_entry(const CumulativeEntry& entry, const CumulativeSample& sample, bool deliver, DeltaResult& result);
     void forget_vanished(const CumulativeSample& sample, DeltaReport& report);
 
-    std::unordered_map<workload::StatementKey, Tracked, KeyHash> entries_;
+    std::unordered_map<workload::StatementKey, Tracked, StatementKeyHash> entries_;
     std::optional<Server> last_;
     std::optional<base::Timestamp> first_sample_;
     std::optional<base::Timestamp> complete_since_;  ///< began of the last sample in which nothing was hidden

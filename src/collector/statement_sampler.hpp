@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -76,18 +77,17 @@ class StatementSampler {
         base::QueryHash query_hash{};
         bool own = false;
     };
-    struct KeyHash {
-        std::size_t operator()(const workload::StatementKey& key) const;
-    };
 
-    [[nodiscard]] base::Status refresh_source(postgres::Connection& connection);
-    void read_missing_texts(postgres::Connection& connection, const base::Secret& conninfo, const ServerFacts& facts,
-                            const CumulativeSample& counters, StatementSample& sample);
+    [[nodiscard]] base::Result<CumulativeSample> read_with_fresh_source(postgres::Connection& connection);
+    void forget_vanished_texts(const CumulativeSample& counters);
+    [[nodiscard]] base::Status read_missing_texts(postgres::Connection& connection, const base::Secret& conninfo,
+                                                  const ServerFacts& facts, const CumulativeSample& counters,
+                                                  StatementSample& sample);
 
     SamplerOptions options_;
     std::optional<StatementSource> source_;
     DeltaTracker tracker_;
-    std::unordered_map<workload::StatementKey, Known, KeyHash> known_;
+    std::unordered_map<workload::StatementKey, Known, StatementKeyHash> known_;
     std::optional<base::Timestamp> texts_read_at_;  ///< server's clock
     bool want_texts_ = true;
 };

@@ -24,6 +24,8 @@ struct StatementSource {
     bool has_info = false;                     ///< pg_stat_statements_info exists (1.9)
 
     [[nodiscard]] bool has_column(std::string_view name) const;
+    /// What this installation calls the counter; nullopt where it lacks it.
+    [[nodiscard]] std::optional<std::string_view> column_of(const workload::CounterField& field) const;
     friend bool operator==(const StatementSource&, const StatementSource&) = default;
 };
 
@@ -34,7 +36,7 @@ struct StatementSource {
 [[nodiscard]] std::string counters_sql(const StatementSource& source);
 /// stats_reset and dealloc; "" where the version has no such view.
 [[nodiscard]] std::string info_sql(const StatementSource& source);
-/// Texts of the entries whose queryid is in $1 (bigint[]), each at most $2 bytes, in all at most $3 bytes.
+/// Texts of the entries whose queryid is in $1 (bigint[]), each at most $2 characters, in all at most $3 bytes.
 [[nodiscard]] std::string texts_sql(const StatementSource& source);
 
 }  // namespace pganalytics::collector

@@ -1,0 +1,6 @@
+pganalytics_integration_test(collector_catalog_test
+  SOURCES collector_catalog_test.cpp
+  LIBRARIES test_cluster pganalytics_collector)
+pganalytics_integration_test(collector_sampler_test
+  SOURCES collector_sampler_test.cpp
+  LIBRARIES test_cluster pganalytics_collector)
