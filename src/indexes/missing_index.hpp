@@ -23,7 +23,7 @@ struct MissingIndexOptions {
     /// A statement counts as served only if its planner cost falls by this much …
     double minimum_improvement_percent = 10;
     /// … and by this many cost units a call (about that many sequential page reads).
-    double minimum_cost_saved = 20;
+    double minimum_cost_saved = 10;
     /// Smaller tables are read as fast without an index.
     double minimum_table_pages = 32;
     /// Reads must gain this many times what writes lose.
