@@ -8,7 +8,6 @@
 // Thread-safe: each call borrows a connection of its own; at most `max_connections` at once, later callers wait.
 
 #include <chrono>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +17,7 @@
 #include "base/result.hpp"
 #include "base/secret.hpp"
 #include "postgres/connection.hpp"
+#include "postgres/pool.hpp"
 
 namespace pganalytics::store {
 
@@ -41,7 +41,6 @@ class Repository {
   public:
     /// Does not connect: a repository that is down at start is a state, not a failure.
     explicit Repository(base::Secret conninfo, RepositoryOptions options = {});
-    ~Repository();
     Repository(const Repository&) = delete;
     Repository& operator=(const Repository&) = delete;
 
@@ -54,8 +53,8 @@ class Repository {
     /// retry_later when the repository cannot be reached, unprocessable when its schema is not this program's.
     [[nodiscard]] base::Status check();
 
-    /// Runs `work` with a connection (read-write session, search_path pganalytics). A connection that broke before
-    /// `work` sent anything is replaced once; connect_failed becomes retry_later.
+    /// Runs `work` with a connection (read-write session). Names in its SQL are qualified with `pganalytics.`: no
+    /// search_path is set, so that a pooler may stand between. connect_failed becomes retry_later.
     template <typename Work>
     auto with_connection(Work&& work) -> decltype(work(std::declval<postgres::Connection&>())) {
         auto lease = acquire();
@@ -82,23 +81,13 @@ class Repository {
     [[nodiscard]] std::string redacted() const;  ///< for messages
 
   private:
-    struct Pool;
-    class Lease {
-      public:
-        Lease(std::shared_ptr<Pool> pool, std::unique_ptr<postgres::Connection> connection);
-        Lease(Lease&&) noexcept;
-        Lease& operator=(Lease&&) = delete;
-        ~Lease();
-        postgres::Connection& operator*() { return *connection_; }
-
-      private:
-        std::shared_ptr<Pool> pool_;
-        std::unique_ptr<postgres::Connection> connection_;
-    };
-    [[nodiscard]] base::Result<Lease> acquire();
+    /// A connection that answers: what died while idle is replaced.
+    [[nodiscard]] base::Result<postgres::Pool::Lease> acquire();
     [[nodiscard]] static base::Error as_repository_error(base::Error error);
 
-    std::shared_ptr<Pool> pool_;
+    base::Secret conninfo_;
+    RepositoryOptions options_;
+    postgres::Pool pool_;
 };
 
 /// One page of a list. `next_cursor` is opaque; absent on the last page.
