@@ -27,7 +27,8 @@ struct DatabaseActivity {
 };
 
 struct ActivityReading {
-    base::Timestamp at;  ///< server's clock
+    base::Timestamp at;             ///< server's clock
+    base::Timestamp configured_at;  ///< pg_conf_load_time(): settings may have changed since
     std::vector<DatabaseActivity> databases;
     int hidden = 0;  ///< backends whose state the role may not see
 };

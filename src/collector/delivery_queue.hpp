@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 
@@ -40,14 +41,24 @@ class DeliveryQueue {
     [[nodiscard]] QueueState state() const;
 
   private:
+    struct Waiting {
+        Delivery delivery;
+        std::size_t bytes = 0;
+        int failures = 0;  ///< while the sink took others
+        int tries = 0;
+    };
+
     void drain(const std::stop_token& stop);
+    [[nodiscard]] std::deque<Waiting>::iterator choose(const std::optional<base::TargetId>& failed);
+    void settle(std::deque<Waiting>::iterator place, const base::Status& outcome,
+                std::optional<base::TargetId>& failed);
 
     Sink& sink_;
     const std::size_t max_bytes_;
     base::Log log_;
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
-    std::deque<Delivery> waiting_;
+    std::deque<Waiting> waiting_;
     QueueState state_;
     std::jthread worker_;  // last: it uses all of the above
 };

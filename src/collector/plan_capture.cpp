@@ -17,9 +17,12 @@ void TimeBudget::elapse(std::chrono::duration<double, std::milli> wall) {
 
 void PlanSchedule::saw_text(std::string_view database_name, base::QueryHash query_hash, std::string_view text) {
     auto& database = databases_.try_emplace(std::string(database_name)).first->second;
+    if (text.size() > options_.max_text_bytes || text_bytes_ + text.size() > options_.max_memory_bytes) return;
     if (database.statements.size() >= options_.max_statements) return;
-    auto& statement = database.statements[base::to_integer(query_hash)];
-    if (statement.text.empty()) statement.text = text;
+    const auto [place, added] = database.statements.try_emplace(base::to_integer(query_hash));
+    if (!added) return;
+    place->second.text = text;
+    text_bytes_ += text.size();
 }
 
 void PlanSchedule::ran(std::string_view database_name, base::QueryHash query_hash, const workload::Counters& delta) {
@@ -94,7 +97,11 @@ void PlanSchedule::planned(const WantedPlan& wanted, bool succeeded, base::Times
 
 void PlanSchedule::forget(std::string_view database_name, base::QueryHash query_hash) {
     const auto database = databases_.find(database_name);
-    if (database != databases_.end()) database->second.statements.erase(base::to_integer(query_hash));
+    if (database == databases_.end()) return;
+    const auto found = database->second.statements.find(base::to_integer(query_hash));
+    if (found == database->second.statements.end()) return;
+    text_bytes_ -= found->second.text.size();
+    database->second.statements.erase(found);
 }
 
 std::size_t PlanSchedule::size() const {

@@ -24,7 +24,9 @@ struct PlanOptions {
     std::chrono::milliseconds burst{3000};  ///< saved up at most; also what there is at the start
     double mean_shift = 2.0;                ///< a mean this many times higher or lower asks for a new plan
     std::chrono::milliseconds retry_failed{std::chrono::hours(6)};
-    std::size_t max_statements = 5000;  ///< a database; further ones are planned when others were forgotten
+    std::size_t max_statements = 5000;                    ///< a database
+    std::size_t max_text_bytes = std::size_t{32} << 10;   ///< of one statement; longer ones are not planned
+    std::size_t max_memory_bytes = std::size_t{4} << 20;  ///< of all texts kept; further statements are not planned
 };
 
 /// Milliseconds of the server's time that may be used: grows with time, shrinks with use.
@@ -83,6 +85,7 @@ class PlanSchedule {
     [[nodiscard]] static bool is_waiting(const Statement& statement, base::Timestamp now);
 
     PlanOptions options_;
+    std::size_t text_bytes_ = 0;
     std::map<std::string, Database, std::less<>> databases_;
 };
 

@@ -97,6 +97,20 @@ base::Result<ServerFacts> read_server_facts(postgres::Connection& connection) {
     return facts;
 }
 
+base::Result<std::map<base::Oid, std::string>> read_role_names(postgres::Connection& connection,
+                                                               const std::set<base::Oid>& roles) {
+    std::string oids = "{";
+    for (const auto role : roles) {
+        if (oids.size() > 1) oids += ',';
+        oids += std::to_string(base::to_integer(role));
+    }
+    PGANALYTICS_ASSIGN(const auto rows,
+                       connection.query("select oid, rolname from pg_roles where oid = any($1::oid[])", {oids + "}"}));
+    std::map<base::Oid, std::string> names;
+    for (std::size_t row = 0; row < rows.size(); ++row) names.emplace(oid_of(rows, row, 0), rows.text(row, 1));
+    return names;
+}
+
 bool DatabaseFilter::admits(std::string_view database_name) const {
     const auto matching = [&](const std::string& pattern) { return matches(pattern, database_name); };
     if (std::any_of(exclude.begin(), exclude.end(), matching)) return false;

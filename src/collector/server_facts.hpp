@@ -7,7 +7,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +48,10 @@ struct ServerFacts {
 };
 
 [[nodiscard]] base::Result<ServerFacts> read_server_facts(postgres::Connection& connection);
+
+/// Names of roles by oid, of those asked that still exist.
+[[nodiscard]] base::Result<std::map<base::Oid, std::string>> read_role_names(postgres::Connection& connection,
+                                                                             const std::set<base::Oid>& roles);
 
 /// Names that LIKE-style patterns with `*` and `?` let through: `include` empty means all; `exclude` wins.
 struct DatabaseFilter {

@@ -2,6 +2,7 @@
 // The SQL that makes the roles this program uses on a target, tier by tier, for that target's version. It is printed
 // for a person who has the right to run it; this program never runs it by itself. Pure function of its arguments.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,8 +20,9 @@ enum class Tier {
 
 struct DatabaseSchemas {
     std::string database;
+    bool refuses_public_connect = false;
     std::vector<std::string> schemas;  ///< of users; only needed before 14 and for `apply`
-    std::vector<std::string> owners;   ///< of its relations: only the owner may index a table (`apply`)
+    std::vector<std::string> owners;   ///< of its relations: their later tables (13), and who may index them (`apply`)
 };
 
 struct SetupOptions {
@@ -28,6 +30,7 @@ struct SetupOptions {
     std::string apply_role = "pganalytics_apply";
     /// Of one role over the whole server, so that a fault of ours can never take more.
     int connection_limit = 5;
+    std::string statements_database;  ///< where pg_stat_statements is to be read; "": the first
     bool hypopg = true;
     bool include_apply = false;
     std::vector<std::string> preloaded;  ///< shared_preload_libraries as they are, to be kept
@@ -42,11 +45,11 @@ struct SetupStep {
     bool needs_superuser = false;  ///< may be left out where the administrator is none
 };
 
-/// In the order to run. The role has no password: the last step of `counters` names how to set one (\password).
+/// In the order to run. The role gets no password here.
 [[nodiscard]] std::vector<SetupStep> setup_steps(catalog::ServerVersion version,
                                                  const std::vector<DatabaseSchemas>& databases,
                                                  const SetupOptions& options = {});
-/// As a script for psql, with \connect between databases.
-[[nodiscard]] std::string to_psql_script(const std::vector<SetupStep>& steps);
+/// As a script for psql, with \connect between databases; its end says how to set a password (\password).
+[[nodiscard]] std::string to_psql_script(const std::vector<SetupStep>& steps, const SetupOptions& options = {});
 
 }  // namespace pganalytics::collector

@@ -228,6 +228,12 @@ std::optional<base::QueryHash> StatementSampler::hash_of(const StatementKey& key
     return found->second.query_hash;
 }
 
+std::optional<base::QueryHash> StatementSampler::hash_of(base::Oid database, base::QueryId query_id) const {
+    for (const auto& [key, known] : known_)
+        if (key.query_id == query_id && key.database == database && !known.own) return known.query_hash;
+    return std::nullopt;
+}
+
 base::Result<CumulativeSample> StatementSampler::read_with_fresh_source(postgres::Connection& connection) {
     if (source_) {
         auto sample = read_counters(connection, *source_);
@@ -250,14 +256,14 @@ base::Result<StatementSample> StatementSampler::take(postgres::Connection& conne
 
     auto result = tracker_.advance(counters, [&](const StatementKey& key) { return known_.contains(key); });
     sample.report = result.report;
-    sample.begins = sample.ends;
+    sample.begins = sampled_at_.value_or(sample.ends);
+    sampled_at_ = sample.ends;
     sample.intervals.reserve(result.intervals.size());
     for (auto& interval : result.intervals) {
         if (known_.at(interval.key).own) {
             ++sample.own_intervals;
             continue;
         }
-        sample.begins = std::min(sample.begins, interval.begins);
         sample.intervals.push_back(std::move(interval));
     }
     forget_vanished_texts(counters);

@@ -45,7 +45,7 @@ struct StatementText {
 };
 
 struct StatementSample {
-    base::Timestamp begins;  ///< of the earliest interval
+    base::Timestamp begins;  ///< end of the previous sample; a statement's own interval may have begun before
     base::Timestamp ends;
     std::vector<workload::StatementInterval> intervals;  ///< our own left out
     std::vector<StatementText> texts;                    ///< newly read
@@ -69,6 +69,8 @@ class StatementSampler {
     [[nodiscard]] const std::optional<StatementSource>& source() const;
     /// Hash of a key's text, where it has been read.
     [[nodiscard]] std::optional<base::QueryHash> hash_of(const workload::StatementKey& key) const;
+    /// The same where only database and queryid are known (pg_stat_activity).
+    [[nodiscard]] std::optional<base::QueryHash> hash_of(base::Oid database, base::QueryId query_id) const;
     /// The next `take` reads texts whatever the period says.
     void want_texts_now();
 
@@ -88,6 +90,7 @@ class StatementSampler {
     std::optional<StatementSource> source_;
     DeltaTracker tracker_;
     std::unordered_map<workload::StatementKey, Known, StatementKeyHash> known_;
+    std::optional<base::Timestamp> sampled_at_;
     std::optional<base::Timestamp> texts_read_at_;  ///< server's clock
     bool want_texts_ = true;
 };

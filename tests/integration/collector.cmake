@@ -4,3 +4,6 @@ pganalytics_integration_test(collector_catalog_test
 pganalytics_integration_test(collector_sampler_test
   SOURCES collector_sampler_test.cpp
   LIBRARIES test_cluster pganalytics_collector)
+pganalytics_integration_test(collector_check_test
+  SOURCES collector_check_test.cpp
+  LIBRARIES test_cluster pganalytics_collector)
