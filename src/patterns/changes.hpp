@@ -1,10 +1,10 @@
 #pragma once
 // What happened once: outliers and level shifts, so that an incident is not taken for a pattern.
 //
-// Level shifts: PELT (Killick, Fearnhead and Eckley 2012) on the series without its periods, scaled by a noise estimate
-// that autocorrelation has been taken out of, since a penalty for white noise finds shifts in every red one.
-// Outliers: residuals beyond a bound that a clean series of this length exceeds once in a hundred (Šidák over the
-// samples), on a robust scale; runs of neighbours are one outlier event.
+// Level shifts are the steps of the decomposition's trend, which had to beat red noise to stay there, and stretches of
+// gross residuals too long to be an incident. Two opposite steps close together are an incident.
+// Outliers: residuals beyond a bound that a clean series of this length exceeds once in a hundred, on a robust scale;
+// neighbours are one event.
 //
 // Times as sample indices. Never fails. Thread-safe.
 

@@ -1,0 +1,128 @@
+#include "patterns/changes.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "patterns/robust.hpp"
+
+namespace pganalytics::patterns {
+namespace {
+
+struct Step {
+    std::size_t at = 0;
+    double height = 0;
+};
+
+// A step's height is its jump beyond the slope that leads to it.
+std::vector<Step> steps_of(const Decomposition& model) {
+    std::vector<Step> steps;
+    const std::vector<double>& trend = model.trend;
+    for (const std::size_t at : model.steps) {
+        if (at < 2 || at >= trend.size()) continue;
+        const double jump = trend[at] - trend[at - 1] - (trend[at - 1] - trend[at - 2]);
+        steps.push_back({at, jump});
+    }
+    return steps;
+}
+
+double level(std::span<const double> values, const Decomposition& model, std::size_t from, std::size_t to) {
+    std::vector<double> known;
+    for (std::size_t t = from; t < to; ++t) {
+        if (!std::isnan(values[t])) known.push_back(values[t] - model.seasonal[t]);
+    }
+    return median(std::move(known));
+}
+
+class ChangeSearch {
+  public:
+    ChangeSearch(std::span<const double> values, const Decomposition& model)
+        : values_(values),
+          model_(model),
+          longest_incident_(std::max<std::size_t>(12, values.size() / 20)),
+          bound_(std::sqrt(2 * std::log(static_cast<double>(values.size()) / 0.01)) * model.noise_scale) {}
+
+    Changes run() {
+        from_steps();
+        from_residuals();
+        const auto in_time = [](const auto& a, const auto& b) { return place(a) < place(b); };
+        std::sort(found_.outliers.begin(), found_.outliers.end(), in_time);
+        std::sort(found_.level_shifts.begin(), found_.level_shifts.end(), in_time);
+        return std::move(found_);
+    }
+
+  private:
+    static std::size_t place(const Outlier& outlier) { return outlier.first; }
+    static std::size_t place(const LevelShift& shift) { return shift.at; }
+
+    void from_steps() {
+        const std::vector<Step> steps = steps_of(model_);
+        for (std::size_t i = 0; i < steps.size(); ++i) {
+            const bool is_back = i + 1 < steps.size() && steps[i].height * steps[i + 1].height < 0 &&
+                                 std::abs(steps[i].height + steps[i + 1].height) < 0.5 * std::abs(steps[i].height) &&
+                                 steps[i + 1].at - steps[i].at <= longest_incident_;
+            if (is_back) {
+                add_outlier(steps[i].at, steps[i + 1].at - 1, steps[i].height);
+                ++i;
+            } else if (std::abs(steps[i].height) > model_.noise_scale) {
+                const std::size_t from = i == 0 ? 0 : steps[i - 1].at;
+                const std::size_t to = i + 1 < steps.size() ? steps[i + 1].at : values_.size();
+                add_shift(steps[i].at, from, to);
+            }
+        }
+    }
+
+    void from_residuals() {
+        const std::vector<double>& rest = model_.remainder;
+        for (std::size_t t = 0; t < rest.size(); ++t) {
+            if (!(std::abs(rest[t]) > bound_)) continue;
+            std::size_t last = t;
+            // Two plain samples in a row end an event.
+            for (std::size_t next = t + 1; next < rest.size() && next <= last + 2; ++next) {
+                if (std::abs(rest[next]) > bound_ && rest[next] * rest[t] > 0) last = next;
+            }
+            if (last - t < longest_incident_) {
+                add_outlier(t, last, 0);
+            } else {
+                add_shift(t, 0, last + 1);
+                if (last + 1 + longest_incident_ < rest.size()) add_shift(last + 1, t, rest.size());
+            }
+            t = last;
+        }
+    }
+
+    // `lifted` is what the trend's own step adds in [first, last] beyond what was to be expected.
+    void add_outlier(std::size_t first, std::size_t last, double lifted) {
+        Outlier outlier{first, last, 0, 0, 0};
+        for (std::size_t t = first; t <= last; ++t) {
+            if (std::isnan(values_[t])) continue;
+            const double expected = model_.trend[t] + model_.seasonal[t] - lifted;
+            const double score = (values_[t] - expected) / model_.noise_scale;
+            if (std::abs(score) < std::abs(outlier.score)) continue;
+            outlier.value = values_[t];
+            outlier.expected = expected;
+            outlier.score = score;
+        }
+        found_.outliers.push_back(outlier);
+    }
+
+    void add_shift(std::size_t at, std::size_t from, std::size_t to) {
+        LevelShift shift{at, level(values_, model_, from, at), level(values_, model_, at, to), 0};
+        shift.score = std::abs(shift.after - shift.before) / model_.noise_scale;
+        found_.level_shifts.push_back(shift);
+    }
+
+    std::span<const double> values_;
+    const Decomposition& model_;
+    std::size_t longest_incident_;
+    double bound_;
+    Changes found_;
+};
+
+}  // namespace
+
+Changes find_changes(std::span<const double> values, const Decomposition& model) {
+    if (values.size() < 8 || !(model.noise_scale > 0)) return {};
+    return ChangeSearch(values, model).run();
+}
+
+}  // namespace pganalytics::patterns

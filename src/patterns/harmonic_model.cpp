@@ -1,0 +1,168 @@
+#include "patterns/harmonic_model.hpp"
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <cmath>
+#include <complex>
+#include <numbers>
+
+namespace pganalytics::patterns {
+namespace {
+
+using Matrix = Eigen::MatrixXd;
+using Vector = Eigen::VectorXd;
+using Index = Eigen::Index;
+
+// e^{iωt} by rotation, set right every 256 samples: sin and cos for each sample would cost more than the fit.
+void fill_wave(Matrix& design, Index column, double frequency) {
+    const double omega = 2 * std::numbers::pi * frequency;
+    const std::complex<double> turn(std::cos(omega), std::sin(omega));
+    std::complex<double> now(1, 0);
+    for (Index t = 0; t < design.rows(); ++t) {
+        if (t % 256 == 0) {
+            const double angle = omega * static_cast<double>(t);
+            now = {std::cos(angle), std::sin(angle)};
+        }
+        design(t, column) = now.real();
+        design(t, column + 1) = now.imag();
+        now = {now.real() * turn.real() - now.imag() * turn.imag(),
+               now.real() * turn.imag() + now.imag() * turn.real()};
+    }
+}
+
+Index trend_columns(const std::vector<TrendTerm>& terms) {
+    return 2 + static_cast<Index>(terms.size());
+}
+
+Index wave_columns(const std::vector<HarmonicGroup>& groups) {
+    Index columns = 0;
+    for (const HarmonicGroup& group : groups) columns += 2 * static_cast<Index>(group.harmonics.size());
+    return columns;
+}
+
+void fill_trend(Matrix& design, const std::vector<TrendTerm>& terms) {
+    const Index n = design.rows();
+    const double half = std::max(1.0, static_cast<double>(n - 1) / 2);
+    for (Index t = 0; t < n; ++t) {
+        design(t, 0) = 1;
+        design(t, 1) = (static_cast<double>(t) - half) / half;
+    }
+    Index column = 2;
+    for (const TrendTerm& term : terms) {
+        const auto at = static_cast<Index>(term.at);
+        for (Index t = 0; t < n; ++t) {
+            const double beyond = t < at ? 0.0 : static_cast<double>(t - at) / half;
+            design(t, column) = term.kind == TrendTerm::Kind::bend ? beyond : (t < at ? 0.0 : 1.0);
+        }
+        ++column;
+    }
+}
+
+void fill_waves(Matrix& design, Index column, const std::vector<HarmonicGroup>& groups) {
+    for (const HarmonicGroup& group : groups) {
+        for (const int harmonic : group.harmonics) {
+            fill_wave(design, column, group.frequency * harmonic);
+            column += 2;
+        }
+    }
+}
+
+// Normal equations with a trace of ridge: near-equal frequencies must not blow up, and the columns are well scaled.
+Vector solve(const Matrix& design, std::span<const double> values) {
+    const Eigen::Map<const Vector> target(values.data(), static_cast<Index>(values.size()));
+    Matrix gram = Matrix::Zero(design.cols(), design.cols());
+    gram.selfadjointView<Eigen::Lower>().rankUpdate(design.transpose());
+    gram.diagonal().array() += 1e-7 * static_cast<double>(design.rows());
+    return gram.selfadjointView<Eigen::Lower>().ldlt().solve(design.transpose() * target);
+}
+
+}  // namespace
+
+std::vector<double> HarmonicFit::total() const {
+    std::vector<double> all = trend;
+    for (const std::vector<double>& wave : waves) {
+        for (std::size_t t = 0; t < all.size(); ++t) all[t] += wave[t];
+    }
+    return all;
+}
+
+HarmonicFit HarmonicModel::fit(std::span<const double> values) const {
+    const Index trends = trend_columns(trend);
+    Matrix design(static_cast<Index>(size_), trends + wave_columns(groups));
+    fill_trend(design, trend);
+    fill_waves(design, trends, groups);
+    const Vector coefficients = solve(design, values);
+
+    HarmonicFit result;
+    const auto part = [&](Index first, Index count) {
+        const Vector sum = design.middleCols(first, count) * coefficients.segment(first, count);
+        return std::vector<double>(sum.begin(), sum.end());
+    };
+    result.trend = part(0, trends);
+    Index column = trends;
+    for (const HarmonicGroup& group : groups) {
+        const auto count = 2 * static_cast<Index>(group.harmonics.size());
+        result.waves.push_back(part(column, count));
+        column += count;
+    }
+    return result;
+}
+
+double HarmonicModel::refine(std::span<const double> values) {
+    if (groups.empty()) return 0;
+    const Index trends = trend_columns(trend);
+    const Index waves = wave_columns(groups);
+    const auto count = static_cast<Index>(groups.size());
+    Matrix design(static_cast<Index>(size_), trends + waves + count);
+    fill_trend(design, trend);
+    fill_waves(design, trends, groups);
+    const Vector linear = solve(design.leftCols(trends + waves), values);
+
+    // Columns of the derivative by each frequency, in units of 1/size.
+    const double unit = 2 * std::numbers::pi / static_cast<double>(size_);
+    const double half = static_cast<double>(size_) / 2;
+    Index column = trends;
+    for (Index g = 0; g < count; ++g) {
+        auto derivative = design.col(trends + waves + g);
+        derivative.setZero();
+        for (const int harmonic : groups[static_cast<std::size_t>(g)].harmonics) {
+            derivative +=
+                harmonic * unit * (linear(column + 1) * design.col(column) - linear(column) * design.col(column + 1));
+            column += 2;
+        }
+        for (Index t = 0; t < design.rows(); ++t) derivative(t) *= static_cast<double>(t) - half;
+    }
+    const Vector joint = solve(design, values);
+    double largest = 0;
+    for (Index g = 0; g < count; ++g) {
+        const double move = std::clamp(joint(trends + waves + g), -0.25, 0.25);
+        HarmonicGroup& group = groups[static_cast<std::size_t>(g)];
+        group.frequency = std::clamp(group.frequency + move / static_cast<double>(size_),
+                                     0.5 / static_cast<double>(size_), 0.5 / group.harmonics.back());
+        largest = std::max(largest, std::abs(move));
+    }
+    return largest;
+}
+
+std::vector<double> fit_group(std::span<const double> values, const HarmonicGroup& group) {
+    const std::vector<HarmonicGroup> groups{group};
+    Matrix design(static_cast<Index>(values.size()), wave_columns(groups));
+    fill_waves(design, 0, groups);
+    const Vector sum = design * solve(design, values);
+    return {sum.begin(), sum.end()};
+}
+
+double sinusoid_gain(std::span<const double> values, double frequency) {
+    const double omega = 2 * std::numbers::pi * frequency;
+    const std::complex<double> turn(std::cos(omega), -std::sin(omega));
+    std::complex<double> now(1, 0);
+    std::complex<double> sum(0, 0);
+    for (const double value : values) {
+        sum += value * now;
+        now = {now.real() * turn.real() - now.imag() * turn.imag(),
+               now.real() * turn.imag() + now.imag() * turn.real()};
+    }
+    return 2.0 / static_cast<double>(values.size()) * std::norm(sum);
+}
+
+}  // namespace pganalytics::patterns
