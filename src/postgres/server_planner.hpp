@@ -30,7 +30,7 @@ struct ServerPlannerOptions {
     std::chrono::milliseconds statement_timeout{5000};  ///< of each EXPLAIN
     std::chrono::milliseconds lock_timeout{1000};
     std::size_t cached_texts = 2000;  ///< ladder results kept
-    int max_type_tries = 60;          ///< rung 4 gives up after as many PREPAREs
+    int max_type_tries = 120;         ///< rung 4 gives up after as many PREPAREs
 };
 
 class ServerPlanner final : public plan::Planner {
