@@ -6,36 +6,23 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "collector/delivery_queue.hpp"
 #include "collector/target_loop.hpp"
 #include "net/http_server.hpp"
+#include "store/overview.hpp"
 
 namespace pganalytics::http {
-
-/// What the repository counts.
-struct RepositoryCounts {
-    struct Jobs {
-        std::string kind, status;
-        std::int64_t count = 0;
-    };
-    struct Recommendations {
-        std::string database_name, source_type;
-        std::int64_t count = 0;
-    };
-    std::vector<Jobs> jobs;
-    std::vector<Recommendations> recommendations;
-};
 
 struct MetricSources {
     std::function<std::vector<collector::TargetStatus>()> collector;  ///< empty: no collector here
     std::function<collector::QueueState()> collector_queue;           ///< empty: no collector here
     std::function<net::ServerCounters()> server;                      ///< empty: no server
-    std::function<base::Result<RepositoryCounts>()> repository;       ///< its failure is "repository down"
+    std::function<base::Result<store::Overview>()> repository;        ///< its failure is "repository down"
 };
 
 class Metrics {

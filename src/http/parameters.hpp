@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/result.hpp"
 #include "http/problem.hpp"
 
 namespace pganalytics::http {

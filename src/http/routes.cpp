@@ -1,0 +1,23 @@
+#include "http/routes.hpp"
+
+#include <fmt/core.h>
+
+#include "base/text.hpp"
+
+namespace pganalytics::http {
+
+base::Result<std::optional<base::TargetId>> read_target(Parameters& parameters, store::TargetStore& targets) {
+    const auto given = parameters.text("target");
+    if (!given) return std::optional<base::TargetId>{};
+    if (const auto id = base::parse_integer(*given)) return std::optional(base::TargetId{*id});
+    PGANALYTICS_ASSIGN(const store::Target target, targets.find_by_name(*given));
+    return std::optional(target.id);
+}
+
+void link_next_page(net::Response& response, const Call& call, const std::optional<std::string>& next_cursor) {
+    if (!next_cursor) return;
+    response.headers.add("Link",
+                         fmt::format("<{}?{}>; rel=\"next\"", call.path, call.parameters.with("cursor", *next_cursor)));
+}
+
+}  // namespace pganalytics::http

@@ -1,0 +1,44 @@
+#pragma once
+// The routes, one function a resource, added in the order of API.md. What they share is passed in; it must outlive the
+// router. Internal to `http`.
+
+#include <functional>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "collector/target_loop.hpp"
+#include "http/metrics.hpp"
+#include "http/router.hpp"
+#include "store/repository.hpp"
+#include "store/targets.hpp"
+
+namespace pganalytics::http {
+
+struct RouteContext {
+    store::Repository& repository;
+    store::TargetStore& targets;
+    const base::Clock& clock;
+    const Metrics& metrics;
+    std::string version;
+    std::function<std::vector<collector::TargetStatus>()> collector_status;
+};
+
+/// /livez, /readyz, /metrics, /api/openapi.yaml
+void add_operations_routes(Router& router, const RouteContext& context);
+/// /api/v1/optimization-recommendations…
+void add_recommendation_routes(Router& router, const RouteContext& context);
+/// /api/v1/queries…
+void add_query_routes(Router& router, const RouteContext& context);
+/// /api/v1/targets…
+void add_target_routes(Router& router, const RouteContext& context);
+
+/// The OpenAPI document, as it is in api/openapi.yaml of the build.
+[[nodiscard]] std::string_view openapi_document();
+
+/// The target a parameter `target` names, by id or by name.
+[[nodiscard]] base::Result<std::optional<base::TargetId>> read_target(Parameters& parameters,
+                                                                      store::TargetStore& targets);
+/// `Link: <…>; rel="next"` where there is a next page.
+void link_next_page(net::Response& response, const Call& call, const std::optional<std::string>& next_cursor);
+
+}  // namespace pganalytics::http
