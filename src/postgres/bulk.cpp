@@ -56,15 +56,14 @@ base::Result<std::vector<Rows>> Connection::pipeline(std::span<const std::pair<s
     if (!mode.entered()) return impl.broken_connection();
 
     const bool own_settings = impl.pooled && !in_transaction();
-    int shift = 0;
-    if (own_settings && !send(impl, tagged(impl.local_settings(impl.options.read_only), shift), {})) {
+    if (own_settings && !send(impl, tagged(impl.local_settings(impl.options.read_only)).text, {})) {
         return impl.broken_connection();
     }
-    std::vector<int> shifts;
+    std::vector<TagPlace> tags;
     for (const auto& [statement, parameters] : statements) {
-        const auto text = tagged(statement, shift);
-        shifts.push_back(shift);
-        if (!send(impl, text, parameters)) return impl.broken_connection();
+        const auto text = tagged(statement);
+        tags.push_back(text.tag);
+        if (!send(impl, text.text, parameters)) return impl.broken_connection();
         // A long pipeline must not wait in memory for its end, nor deadlock with a server that waits for us to read.
         if (PQflush(impl.handle.get()) < 0) return impl.broken_connection();
     }
@@ -83,7 +82,7 @@ base::Result<std::vector<Rows>> Connection::pipeline(std::span<const std::pair<s
                 rows->result = std::move(result);
                 all.push_back(Rows(std::move(rows)));
             } else if (status != PGRES_PIPELINE_ABORTED && !failure) {
-                failure = impl.fail(result.get(), i >= skipped ? shifts[i - skipped] : 0);
+                failure = impl.fail(result.get(), i >= skipped ? tags[i - skipped] : TagPlace{});
             }
             if (PQstatus(impl.handle.get()) != CONNECTION_OK) return impl.broken_connection();
         }
@@ -101,11 +100,11 @@ base::Result<std::int64_t> Connection::copy_in(std::string_view copy_statement,
     auto& impl = *impl_;
     auto* const handle = impl.handle.get();
     PGANALYTICS_RETURN_IF_ERROR(impl.usable());
-    int shift = 0;
-    if (!send(impl, tagged(copy_statement, shift), {})) return impl.broken_connection();
+    const auto text = tagged(copy_statement);
+    if (!send(impl, text.text, {})) return impl.broken_connection();
     PGANALYTICS_ASSIGN(const auto opened, impl.finish_command(impl.deadline()));
     if (PQresultStatus(opened.get()) != PGRES_COPY_IN) {
-        if (PQresultStatus(opened.get()) == PGRES_FATAL_ERROR) return impl.fail(opened.get(), shift);
+        if (PQresultStatus(opened.get()) == PGRES_FATAL_ERROR) return impl.fail(opened.get(), text.tag);
         return Error{ErrorCode::internal, "copy_in() was given a statement that is not COPY … FROM STDIN", "", ""};
     }
     for (auto chunk = next(); !chunk.empty(); chunk = next()) {
@@ -125,7 +124,7 @@ base::Result<std::int64_t> Connection::copy_in(std::string_view copy_statement,
         PGANALYTICS_RETURN_IF_ERROR(impl.flush(impl.deadline()));
     }
     PGANALYTICS_ASSIGN(auto result, impl.finish_command(impl.deadline()));
-    if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) return impl.fail(result.get(), shift);
+    if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) return impl.fail(result.get(), text.tag);
     auto rows = std::make_unique<Rows::Impl>();
     rows->result = std::move(result);
     return Rows(std::move(rows)).affected();

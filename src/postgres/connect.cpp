@@ -118,13 +118,11 @@ Connected establish(const Attempt& attempt, base::Deadline deadline) {
 
 /// A pooler that ignores `options` says nothing: ask whether what we set is there.
 base::Result<bool> settings_arrived(Connection::Impl& connection) {
-    int shift = 0;
     const auto statement = tagged(
         "SELECT pg_catalog.current_setting('default_transaction_read_only') = 'on',"
         " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'),"
-        " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'lock_timeout')",
-        shift);
-    PGANALYTICS_ASSIGN(const auto rows, connection.run(statement, {}, shift));
+        " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'lock_timeout')");
+    PGANALYTICS_ASSIGN(const auto rows, connection.run(statement.text, {}, statement.tag));
     const auto& options = connection.options;
     const auto holds = [&](std::size_t column, std::chrono::milliseconds wanted) {
         return wanted.count() == 0 || rows.integer(0, column) == wanted.count();
@@ -177,9 +175,8 @@ base::Result<std::unique_ptr<Connection::Impl>> connect(const base::Secret& conn
     const char* const encoding = PQparameterStatus(handle, "server_encoding");
     if (encoding != nullptr && std::string_view(encoding) == "SQL_ASCII") {
         // To a UTF-8 client such a database refuses to send bytes that are not; Rows::text mends them instead.
-        int shift = 0;
-        const auto statement = tagged("SET client_encoding = SQL_ASCII", shift);
-        PGANALYTICS_ASSIGN(const auto set, connection->run(statement, {}, shift));
+        const auto statement = tagged("SET client_encoding = SQL_ASCII");
+        PGANALYTICS_ASSIGN(const auto set, connection->run(statement.text, {}, statement.tag));
     }
     if (!connection->pooled && !ours.empty()) {
         PGANALYTICS_ASSIGN(const bool arrived, settings_arrived(*connection));

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -16,13 +17,72 @@ using base::Deadline;
 using base::Error;
 using base::ErrorCode;
 
-std::string tagged(std::string_view statement, int& shift) {
-    if (statement.starts_with(statement_tag)) {
-        shift = 0;
-        return std::string(statement);
+namespace {
+
+bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+}
+
+bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+/// Where the first word starts: past white space and comments, which nest.
+std::size_t first_word(std::string_view text) {
+    std::size_t at = 0;
+    while (at < text.size()) {
+        if (is_space(text[at])) {
+            ++at;
+        } else if (text.substr(at, 2) == "--") {
+            const auto end = text.find('\n', at);
+            at = end == std::string_view::npos ? text.size() : end + 1;
+        } else if (text.substr(at, 2) == "/*") {
+            int depth = 0;
+            do {
+                const auto two = text.substr(at, 2);
+                depth += two == "/*" ? 1 : two == "*/" ? -1 : 0;
+                at += two == "/*" || two == "*/" ? 2 : 1;
+            } while (depth > 0 && at < text.size());
+        } else {
+            break;
+        }
     }
-    shift = static_cast<int>(statement_tag.size()) + 1;
-    return std::string(statement_tag) + " " + std::string(statement);
+    return at;
+}
+
+/// Past the first word, or past the parenthesis that a statement may start with.
+std::size_t end_of_first_word(std::string_view text) {
+    auto at = first_word(text);
+    if (at < text.size() && text[at] == '(') return at + 1;
+    while (at < text.size() && is_letter(text[at])) ++at;
+    return at;
+}
+
+int characters_of(std::string_view text) {
+    int count = 0;
+    for (const char c : text) count += (static_cast<unsigned char>(c) & 0xC0U) != 0x80U ? 1 : 0;
+    return count;
+}
+
+}  // namespace
+
+Tagged tagged(std::string_view statement) {
+    const auto at = end_of_first_word(statement);
+    const auto head = statement.substr(0, at);
+    const auto rest = statement.substr(at);
+    if (head.find(statement_tag) != std::string_view::npos || base::trim(rest).starts_with(statement_tag)) {
+        return {std::string(statement), {}};
+    }
+    std::string tag = " " + std::string(statement_tag);
+    if (!rest.empty() && !is_space(rest.front())) tag += ' ';
+    const TagPlace place{characters_of(head), static_cast<int>(tag.size())};
+    return {std::string(head) + tag + std::string(rest), place};
+}
+
+bool is_own_statement(std::string_view text) {
+    const auto at = end_of_first_word(text);
+    return text.substr(0, at).find(statement_tag) != std::string_view::npos ||
+           base::trim(text.substr(at)).starts_with(statement_tag);
 }
 
 // ---- the wire ------------------------------------------------------------------------------------------------------
@@ -78,7 +138,7 @@ base::Result<ResultHandle> Connection::Impl::next_result(Deadline until) {
     return ResultHandle(PQgetResult(handle.get()));
 }
 
-Error Connection::Impl::fail(const PGresult* result, int shift) {
+Error Connection::Impl::fail(const PGresult* result, TagPlace tag) {
     const auto field = [&](int code) {
         const char* text = PQresultErrorField(result, code);
         return base::to_valid_utf8(text != nullptr ? text : "");
@@ -88,8 +148,9 @@ Error Connection::Impl::fail(const PGresult* result, int shift) {
     last_error = ServerError{state, field(PG_DIAG_MESSAGE_PRIMARY), field(PG_DIAG_MESSAGE_DETAIL),
                              field(PG_DIAG_MESSAGE_HINT), 0};
     if (last_error.message.empty()) last_error.message = base::to_valid_utf8(PQresultErrorMessage(result));
-    if (const auto at = base::parse_integer(field(PG_DIAG_STATEMENT_POSITION)); at && *at > shift) {
-        last_error.position = static_cast<int>(*at) - shift;
+    if (const auto at = base::parse_integer(field(PG_DIAG_STATEMENT_POSITION)); at) {
+        const int position = static_cast<int>(*at);
+        last_error.position = position > tag.after ? std::max(position - tag.length, 1) : position;
     }
     // The session's own end is told by a last message before the socket closes.
     if (state.starts_with("57P") || state == "25P03") broken = true;
@@ -111,7 +172,7 @@ base::Result<ResultHandle> Connection::Impl::finish_command(Deadline until) {
     return last;
 }
 
-base::Result<Rows> Connection::Impl::run(const std::string& statement, const Parameters& parameters, int shift) {
+base::Result<Rows> Connection::Impl::run(const std::string& statement, const Parameters& parameters, TagPlace tag) {
     PGANALYTICS_RETURN_IF_ERROR(usable());
     std::vector<const char*> values;
     values.reserve(parameters.size());
@@ -142,7 +203,7 @@ base::Result<Rows> Connection::Impl::run(const std::string& statement, const Par
             broken = true;
             return Error{ErrorCode::fix_input, "COPY cannot be run as a query", "", ""};
         default:
-            return fail(result.get(), shift);
+            return fail(result.get(), tag);
     }
     auto rows = std::make_unique<Rows::Impl>();
     rows->result = std::move(result);
@@ -168,44 +229,41 @@ base::Result<Connection> Connection::open(const base::Secret& conninfo, const Co
 }
 
 base::Result<Rows> Connection::query(std::string_view statement, const Parameters& parameters) {
-    int shift = 0;
-    const auto text = impl_->options.tagged ? tagged(statement, shift) : std::string(statement);
-    if (!impl_->pooled || in_transaction()) return impl_->run(text, parameters, shift);
+    const auto text = impl_->options.tagged ? tagged(statement) : Tagged{std::string(statement), {}};
+    if (!impl_->pooled || in_transaction()) return impl_->run(text.text, parameters, text.tag);
     PGANALYTICS_ASSIGN(auto transaction,
                        Transaction::begin(*this, impl_->options.read_only ? Transaction::Mode::read_only
                                                                           : Transaction::Mode::read_write));
-    PGANALYTICS_ASSIGN(auto rows, impl_->run(text, parameters, shift));
+    PGANALYTICS_ASSIGN(auto rows, impl_->run(text.text, parameters, text.tag));
     PGANALYTICS_RETURN_IF_ERROR(transaction.commit());
     return rows;
 }
 
 base::Status Connection::execute_script(const OurSql& script) {
     PGANALYTICS_RETURN_IF_ERROR(impl_->usable());
-    int shift = 0;
-    const auto text = tagged(script.text(), shift);
-    if (PQsendQuery(impl_->handle.get(), text.c_str()) == 0) return impl_->broken_connection();
+    const auto text = tagged(script.text());
+    if (PQsendQuery(impl_->handle.get(), text.text.c_str()) == 0) return impl_->broken_connection();
     PGANALYTICS_ASSIGN(const auto result, impl_->finish_command(impl_->deadline()));
     const auto status = PQresultStatus(result.get());
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY) return {};
-    return impl_->fail(result.get(), shift);
+    return impl_->fail(result.get(), text.tag);
 }
 
 base::Status Connection::prepare(std::string_view name, std::string_view statement,
                                  std::span<const std::uint32_t> parameter_types) {
     PGANALYTICS_RETURN_IF_ERROR(impl_->usable());
-    int shift = 0;
-    const auto text = tagged(statement, shift);
-    if (text.find('\0') != std::string::npos) {
+    const auto text = tagged(statement);
+    if (text.text.find('\0') != std::string::npos) {
         return Error{ErrorCode::fix_input, "The statement contains a NUL byte", "Remove it", ""};
     }
     const std::vector<Oid> types(parameter_types.begin(), parameter_types.end());
-    if (PQsendPrepare(impl_->handle.get(), std::string(name).c_str(), text.c_str(), static_cast<int>(types.size()),
+    if (PQsendPrepare(impl_->handle.get(), std::string(name).c_str(), text.text.c_str(), static_cast<int>(types.size()),
                       types.data()) == 0) {
         return impl_->broken_connection();
     }
     PGANALYTICS_ASSIGN(const auto result, impl_->finish_command(impl_->deadline()));
     if (PQresultStatus(result.get()) == PGRES_COMMAND_OK) return {};
-    return impl_->fail(result.get(), shift);
+    return impl_->fail(result.get(), text.tag);
 }
 
 base::Result<std::optional<std::string>> Connection::wait_for_notification(std::chrono::milliseconds timeout) {
@@ -272,14 +330,13 @@ void Connection::cancel() {
 base::Result<Transaction> Transaction::begin(Connection& connection, Mode mode) {
     auto& impl = *connection.impl_;
     const bool read_only = mode == Mode::read_only;
-    int shift = 0;
-    const auto begin = tagged(read_only ? "BEGIN READ ONLY" : "BEGIN READ WRITE", shift);
+    const auto begin = tagged(read_only ? "BEGIN READ ONLY" : "BEGIN READ WRITE");
     PGANALYTICS_RETURN_IF_ERROR(impl.usable());
-    PGANALYTICS_ASSIGN(const auto begun, impl.run(begin, {}, shift));
+    PGANALYTICS_ASSIGN(const auto begun, impl.run(begin.text, {}, begin.tag));
     Transaction transaction(connection);
     if (impl.pooled) {
-        const auto settings = tagged(impl.local_settings(read_only), shift);
-        PGANALYTICS_ASSIGN(const auto set, impl.run(settings, {}, shift));
+        const auto settings = tagged(impl.local_settings(read_only));
+        PGANALYTICS_ASSIGN(const auto set, impl.run(settings.text, {}, settings.tag));
     }
     return transaction;
 }
@@ -294,9 +351,8 @@ base::Status Transaction::commit() {
     base::check(connection_ != nullptr, "commit() of a transaction that is over");
     auto& impl = *std::exchange(connection_, nullptr)->impl_;
     const bool failed = PQtransactionStatus(impl.handle.get()) == PQTRANS_INERROR;
-    int shift = 0;
-    const auto statement = tagged("COMMIT", shift);
-    PGANALYTICS_ASSIGN(const auto done, impl.run(statement, {}, shift));
+    const auto statement = tagged("COMMIT");
+    PGANALYTICS_ASSIGN(const auto done, impl.run(statement.text, {}, statement.tag));
     if (failed) {
         return Error{ErrorCode::unprocessable, "The transaction was rolled back, because a statement in it had failed",
                      "", ""};
@@ -307,9 +363,8 @@ base::Status Transaction::commit() {
 base::Status Transaction::rollback() {
     base::check(connection_ != nullptr, "rollback() of a transaction that is over");
     auto& impl = *std::exchange(connection_, nullptr)->impl_;
-    int shift = 0;
-    const auto statement = tagged("ROLLBACK", shift);
-    PGANALYTICS_ASSIGN(const auto done, impl.run(statement, {}, shift));
+    const auto statement = tagged("ROLLBACK");
+    PGANALYTICS_ASSIGN(const auto done, impl.run(statement.text, {}, statement.tag));
     return {};
 }
 

@@ -79,7 +79,7 @@ struct ConnectOptions {
     std::chrono::milliseconds lock_timeout{2000};
     bool read_only = true;  ///< default_transaction_read_only = on
     std::string application_name = "pganalytics";
-    bool tagged = true;  ///< `query` puts the statement tag first; false only to act as an application (simulation)
+    bool tagged = true;  ///< `query` puts the statement tag in; false only to act as an application (simulation)
 };
 
 class Connection {
@@ -166,7 +166,10 @@ struct Endpoint {
 /// "host=… port=…" with another database, other things untouched (also for URIs and service names).
 [[nodiscard]] base::Result<base::Secret> with_database(const base::Secret& conninfo, std::string_view database_name);
 
-/// The tag that starts every statement we send to a target, so that what we collect can leave our own out.
+/// The tag in every statement we send, so that what we collect can leave our own out. It stands behind the first word
+/// (`SELECT /* pganalytics */ …`): PostgreSQL 18 cuts comments before it off what pg_stat_statements keeps.
 inline constexpr std::string_view statement_tag = "/* pganalytics */";
+/// Whether a text of pg_stat_statements or pg_stat_activity is one of ours.
+[[nodiscard]] bool is_own_statement(std::string_view text);
 
 }  // namespace pganalytics::postgres

@@ -23,6 +23,18 @@ struct FreeCancel {
 using ConnectionHandle = std::unique_ptr<PGconn, FinishConnection>;
 using ResultHandle = std::unique_ptr<PGresult, ClearResult>;
 
+/// Where the tag was put into a statement.
+struct TagPlace {
+    int after = 0;   ///< so many characters of the statement stand before it
+    int length = 0;  ///< 0: nothing was put in
+};
+struct Tagged {
+    std::string text;
+    TagPlace tag;
+};
+/// The statement with the tag behind its first word; unchanged where it carries it already.
+[[nodiscard]] Tagged tagged(std::string_view statement);
+
 struct Rows::Impl {
     ResultHandle result;
 };
@@ -46,18 +58,15 @@ struct Connection::Impl {
     [[nodiscard]] base::Result<ResultHandle> next_result(base::Deadline deadline);
     /// All results of one command; the last one, or the first error.
     [[nodiscard]] base::Result<ResultHandle> finish_command(base::Deadline deadline);
-    /// Remembers what the server said and makes the error of it. `shift` characters of ours stood before the text.
-    [[nodiscard]] base::Error fail(const PGresult* result, int shift);
+    /// Remembers what the server said and makes the error of it, with positions in the text without our tag.
+    [[nodiscard]] base::Error fail(const PGresult* result, TagPlace tag);
     [[nodiscard]] base::Error broken_connection();
     [[nodiscard]] base::Deadline deadline() const { return base::Deadline::after(options.round_trip_timeout); }
     [[nodiscard]] std::string where() const { return endpoint.to_string(); }
 
-    [[nodiscard]] base::Result<Rows> run(const std::string& statement, const Parameters& parameters, int shift);
+    [[nodiscard]] base::Result<Rows> run(const std::string& statement, const Parameters& parameters, TagPlace tag);
     [[nodiscard]] std::string local_settings(bool read_only) const;
 };
-
-/// The statement behind the tag (once). `shift` gets the number of characters put before it.
-[[nodiscard]] std::string tagged(std::string_view statement, int& shift);
 
 /// Connects; implemented in connect.cpp.
 [[nodiscard]] base::Result<std::unique_ptr<Connection::Impl>> connect(const base::Secret& conninfo,

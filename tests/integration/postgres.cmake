@@ -1,3 +1,7 @@
 pganalytics_integration_test(postgres_connection_test
   SOURCES postgres_connection_test.cpp
   LIBRARIES test_cluster)
+
+pganalytics_integration_test(postgres_ladder_test
+  SOURCES postgres_ladder_test.cpp
+  LIBRARIES test_cluster)

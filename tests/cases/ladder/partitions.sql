@@ -1,0 +1,12 @@
+SELECT count(*) FROM visit WHERE at >= '2024-12-01' AND at < '2024-12-02';
+SELECT page, count(*) FROM visit WHERE at > timestamptz '2024-11-15' - interval '1 week' AND client_id = 5 GROUP BY page ORDER BY 2 DESC;
+SELECT date_trunc('day', at) AS d, count(*) FROM visit WHERE at BETWEEN '2024-12-25' AND '2025-01-05' GROUP BY 1;
+SELECT v.page, c.name FROM visit v JOIN client c ON c.id = v.client_id WHERE v.at > '2025-01-10' AND c.region_id = 3 LIMIT 10;
+SELECT sum(delta) FROM stock_move WHERE warehouse = 1 AND article_id = 5;
+SELECT warehouse, sum(delta) FROM stock_move WHERE warehouse IN (1, 3) AND at > '2024-01-02' GROUP BY warehouse HAVING sum(delta) <> 0;
+SELECT DISTINCT ON (warehouse) warehouse, at, delta + 1 FROM stock_move ORDER BY warehouse, at DESC;
+SELECT payload ->> 'a', took * 2, at - interval '1 hour' FROM visit WHERE at = '2024-11-01 00:10:00+00';
+INSERT INTO visit (client_id, at, page, took) VALUES (1, '2025-05-05 10:00+00', '/new', interval '3 seconds');
+UPDATE visit SET took = took + interval '1 second' WHERE at = '2025-05-05 10:00+00' AND client_id = 1;
+DELETE FROM visit WHERE at >= '2025-05-05' AND at < '2025-05-06' AND page = '/new';
+DELETE FROM stock_move WHERE warehouse = 3 AND at < '2024-01-01 00:10';

@@ -1,0 +1,15 @@
+SELECT id, row_number() OVER (PARTITION BY region_id ORDER BY credit DESC) FROM client WHERE id < 100;
+SELECT id, rank() OVER w, dense_rank() OVER w, percent_rank() OVER w FROM staff WHERE salary > 2500 WINDOW w AS (PARTITION BY team ORDER BY salary);
+SELECT id, lag(salary) OVER (ORDER BY hired), lead(salary, 2) OVER (ORDER BY hired), lag(salary, 1, 0) OVER (ORDER BY id) FROM staff;
+SELECT id, ntile(4) OVER (ORDER BY salary), nth_value(name, 3) OVER (ORDER BY salary) FROM staff;
+SELECT id, sum(salary) OVER (ORDER BY hired ROWS BETWEEN 3 PRECEDING AND CURRENT ROW) FROM staff;
+SELECT id, avg(salary) OVER (ORDER BY hired RANGE BETWEEN interval '30 days' PRECEDING AND interval '1 day' FOLLOWING) FROM staff;
+SELECT id, sum(salary) OVER (ORDER BY salary RANGE BETWEEN 100 PRECEDING AND 100 FOLLOWING) FROM staff;
+SELECT id, count(*) OVER (ORDER BY team GROUPS BETWEEN 1 PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE TIES) FROM staff;
+SELECT id, first_value(name) OVER (PARTITION BY team ORDER BY salary DESC) FROM staff WHERE team IN ('team 1', 'team 2');
+SELECT * FROM (SELECT id, row_number() OVER (PARTITION BY client_id ORDER BY made DESC) AS n FROM purchase) x WHERE n <= 3 LIMIT 50;
+SELECT date_trunc('month', made), sum(sum(total)) OVER (ORDER BY date_trunc('month', made)) FROM purchase GROUP BY date_trunc('month', made);
+SELECT team, salary, salary - avg(salary) OVER (PARTITION BY team) AS diff, 100.0 * salary / sum(salary) OVER () FROM staff ORDER BY diff DESC LIMIT 5;
+SELECT id, count(*) FILTER (WHERE salary > 3000) OVER (PARTITION BY team) FROM staff;
+SELECT id, max(salary) OVER (PARTITION BY date_part('year', hired) ORDER BY id) FROM staff WHERE hired > '2010-03-01'::date;
+SELECT id, cume_dist() OVER (ORDER BY salary % 100) FROM staff LIMIT 7;
