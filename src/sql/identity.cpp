@@ -130,6 +130,9 @@ class Reader {
             const auto& token = tokens_[i];
             if (is_constant(token) || is_value_word(i) || is_question_mark(i)) {
                 stream.placeholder();
+            } else if (is_national(i)) {
+                stream.word("nchar");
+                if (token.token == pg_query::IDENT) stream.placeholder();
             } else if (token.keyword_kind == pg_query::RESERVED_KEYWORD) {
                 folded.clear();
                 fold(spelling(i), folded);
@@ -174,6 +177,14 @@ class Reader {
                                      (kind(i - 1) == pg_query::OFFSET || kind(i - 1) == pg_query::VALUES));
     }
 
+    /// N'text' becomes `N$1` on the server, which reads as an identifier.
+    [[nodiscard]] bool is_national(std::size_t i) const {
+        const auto word = spelling(i);
+        if (tokens_[i].token == pg_query::NCHAR) return word.size() == 1;
+        return tokens_[i].token == pg_query::IDENT && word.size() > 2 && (word[0] == 'N' || word[0] == 'n') &&
+               word[1] == '$' && std::all_of(word.begin() + 2, word.end(), is_digit);
+    }
+
     [[nodiscard]] bool is_value_word(std::size_t i) const {
         const auto previous = i > 0 ? kind(i - 1) : 0;
         switch (tokens_[i].token) {
@@ -189,9 +200,12 @@ class Reader {
             default:
                 break;
         }
-        if (previous != pg_query::ASCII_40 || i < 2) {
-            return previous == pg_query::ASCII_44 && is_normal_form(i) && kind(i + 1) == pg_query::ASCII_41;
+        // normalize(x, NFC) and x IS NFC NORMALIZED
+        if (is_normal_form(i)) {
+            return kind(i + 1) == pg_query::NORMALIZED ||
+                   (previous == pg_query::ASCII_44 && kind(i + 1) == pg_query::ASCII_41);
         }
+        if (previous != pg_query::ASCII_40 || i < 2) return false;
         return kind(i - 2) == pg_query::EXTRACT && kind(i + 1) == pg_query::FROM;
     }
 

@@ -4,8 +4,11 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
+
+#include "support/case_file.hpp"
 
 namespace pganalytics::sql {
 namespace {
@@ -46,6 +49,14 @@ TEST(QueryHash, IgnoresWhatDoesNotChangeTheStatement) {
     for (std::size_t i = 0; i < same.size(); ++i) {
         EXPECT_EQ(query_hash(same[i].a), query_hash(same[i].b)) << same[i].a << "\n" << same[i].b;
     }
+}
+
+// What PostgreSQL 15 made of them; integration.sql_server_form asks a server.
+TEST(QueryHash, IsThatOfTheServersForm) {
+    const auto file = std::filesystem::path(PGANALYTICS_SOURCE_DIR) / "tests/cases/sql/server_form.case";
+    const auto cases = test_support::read_cases(file);
+    ASSERT_GT(cases.size(), 100U);
+    for (const auto& one : cases) EXPECT_EQ(query_hash(one.input), query_hash(one.expected)) << one.input;
 }
 
 TEST(QueryHash, TellsStatementsApart) {
