@@ -36,8 +36,9 @@ class Fleet {
   private:
     struct Running {
         std::unique_ptr<TargetLoop> loop;
-        std::jthread thread;
+        std::jthread thread;  // after the loop: it ends first
     };
+    [[nodiscard]] Running start(TargetSpec target);
 
     CollectorOptions options_;
     Sink& sink_;

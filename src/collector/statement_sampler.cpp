@@ -70,7 +70,7 @@ Info info_of(const Rows& rows) {
 }
 
 bool is_own(std::string_view text) {
-    return base::trim(text).starts_with(postgres::statement_tag);
+    return postgres::is_own_statement(text);
 }
 
 }  // namespace

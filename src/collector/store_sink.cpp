@@ -12,6 +12,8 @@ struct Deliver {
     base::Status operator()(const StatementDelivery& delivery) const {
         if (!delivery.statements.empty())
             PGANALYTICS_RETURN_IF_ERROR(ingest.upsert_statements(target, delivery.statements));
+        // The first sample of a run is a baseline: it has texts, but nothing that happened.
+        if (delivery.begins >= delivery.ends) return {};
         store::IntervalBatch batch;
         batch.begins = delivery.begins;
         batch.ends = delivery.ends;
