@@ -112,6 +112,7 @@ class ColumnUseReader::Walk {
             if (!is_text(*place->column)) return;
             use.operator_class = pattern_operator_class(*place->column, reader_.database_);
         }
+        use.branch = branch_;
         occurrence_of(*place).uses.push_back(std::move(use));
     }
 
@@ -182,12 +183,17 @@ class ColumnUseReader::Walk {
                 }
                 return;
             case sql::PredicateKind::disjunction:
-                for (const auto& branch : predicate.branches) {
-                    for (const sql::Predicate& inner : branch) this->predicate(inner, prefix);
-                }
-                return;
+                return disjunction(predicate, prefix);
             default:
                 return;
+        }
+    }
+
+    void disjunction(const sql::Predicate& predicate, const std::string& prefix) {
+        for (const auto& branch : predicate.branches) {
+            const int outer = std::exchange(branch_, ++branches_);
+            for (const sql::Predicate& inner : branch) this->predicate(inner, prefix);
+            branch_ = outer;
         }
     }
 
@@ -243,6 +249,8 @@ class ColumnUseReader::Walk {
     ColumnUseReader& reader_;
     Occurrences& occurrences_;
     const sql::Shape* current_ = nullptr;
+    int branch_ = 0;    ///< the OR branch being read
+    int branches_ = 0;  ///< numbers given so far
 };
 
 sql::ColumnLookup ColumnUseReader::lookup() const {

@@ -30,6 +30,7 @@ struct ColumnUse {
     UseKind kind = UseKind::equality;
     std::string operator_class;           ///< that the predicate needs, "" for the default
     double values = 1;                    ///< members of an IN list
+    int branch = 0;                       ///< of an OR: uses of different branches never hold together; 0 always holds
     std::optional<std::string> constant;  ///< text of the compared constant, where there is one
 };
 

@@ -21,10 +21,19 @@ struct Part {
     double times = 1;
 };
 
+/// An index that exists.
+struct Twin {
+    std::string name;
+    std::string definition;
+};
+
 /// A statement under study.
 struct Subject {
     const workload::ObservedStatement* statement = nullptr;
     std::vector<Part> parts;
+    /// Indexes that exist on the tables under study. HypoPG takes its indexes for flatter than real
+    /// ones, so that a real index and a hypothetical one compare fairly only if the real one has a hypothetical twin.
+    std::vector<Twin> twins;
     double calls_per_minute = 0;
     double time_per_minute_ms = 0;  ///< lock waits taken out; 0 where times are unknown
 };

@@ -199,7 +199,10 @@ class PlanPricer {
         if (!occurrences) return std::nullopt;
         const auto first = occurrences->find("0.0");
         if (first == occurrences->end()) return std::nullopt;
-        return first->second;
+        Occurrence occurrence = first->second;
+        // One branch of an OR bounds nothing by itself.
+        std::erase_if(occurrence.uses, [](const ColumnUse& use) { return use.branch != 0; });
+        return occurrence;
     }
 
     IndexScanInput input_for(const Candidate& candidate, const Scan& scan, double selectivity) const {

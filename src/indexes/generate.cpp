@@ -33,7 +33,8 @@ Offers offers_of(const Occurrence& occurrence, const GenerationLimits& limits, d
         const bool is_range = use.kind == UseKind::range || use.kind == UseKind::text_prefix;
         auto& list = is_range ? offers.ranges : offers.equalities;
         const bool known = std::ranges::any_of(list, [&](const ColumnUse* other) {
-            return other->column == use.column && other->operator_class == use.operator_class;
+            return other->column == use.column && other->operator_class == use.operator_class &&
+                   other->branch == use.branch;
         });
         if (!known) list.push_back(&use);
     }
@@ -41,6 +42,11 @@ Offers offers_of(const Occurrence& occurrence, const GenerationLimits& limits, d
         return distinct_of(*a->column, rows) > distinct_of(*b->column, rows);
     });
     return offers;
+}
+
+/// Whether both conditions can hold for one row that is looked up.
+bool hold_together(const ColumnUse& a, const ColumnUse& b) {
+    return a.branch == 0 || b.branch == 0 || a.branch == b.branch;
 }
 
 /// An order read backwards is the same index: written without DESC where that loses nothing.
@@ -93,11 +99,13 @@ void add_pairs(const Occurrence& occurrence, const Offers& offers, Collector& co
             collector.add(*occurrence.relation, {plain_key(*first), after});
         }
         for (const ColumnUse* second : offers.ranges) {
+            if (!hold_together(*first, *second)) continue;
             collector.add(*occurrence.relation, {plain_key(*first), plain_key(*second)});
         }
     }
     for (const ColumnUse* first : offers.equalities) {
         for (const ColumnUse* second : offers.equalities) {
+            if (!hold_together(*first, *second)) continue;
             collector.add(*occurrence.relation, {plain_key(*first), plain_key(*second)});
         }
     }

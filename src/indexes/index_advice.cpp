@@ -23,7 +23,7 @@ std::string with_unit(double value) {
 }
 
 bool stands_on(const plan::Node& node, const catalog::Relation& relation, const catalog::Database& database) {
-    if (node.relation.empty()) return false;
+    if (node.relation.empty() || node.type == plan::NodeType::modify_table) return false;
     if (node.relation == relation.name) return true;
     const auto* scanned = database.find_relation(node.schema, node.relation);
     return scanned != nullptr && scanned->partition_parent == relation.oid && base::to_integer(relation.oid) != 0;
@@ -37,11 +37,13 @@ struct Shapes {
 
 class Writer {
   public:
-    Writer(const Step& step, const std::vector<std::size_t>& before, const AdviceContext& context, Names& names)
-        : step_(step), before_(before), context_(context) {
+    Writer(const Step& step, const std::vector<std::size_t>& before, const AdviceContext& context, Names& names,
+           std::map<std::size_t, std::string>& index_names)
+        : step_(step), before_(before), context_(context), index_names_(index_names) {
         for (const std::size_t number : step.candidates) {
             candidates_.push_back(context.problem.pool[number]);
             ddl_.push_back(make_ddl(candidates_.back(), context.database, names));
+            index_names_[number] = ddl_.back().name;
         }
     }
 
@@ -114,19 +116,47 @@ class Writer {
                                           .calls_per_minute = subject.subject.calls_per_minute});
     }
 
-    [[nodiscard]] std::vector<Candidate> chosen_for(const SelectionSubject& subject, bool with_step) const {
-        std::vector<Candidate> chosen;
-        if (with_step) chosen = candidates_;
+    /// Pool numbers of the indexes supposed for a subject: the step's own first.
+    [[nodiscard]] std::vector<std::size_t> chosen_for(const SelectionSubject& subject, bool with_step) const {
+        std::vector<std::size_t> chosen;
+        if (with_step) chosen = step_.candidates;
         for (const std::size_t number : before_) {
-            if (std::ranges::binary_search(subject.relevant, number)) chosen.push_back(context_.problem.pool[number]);
+            if (std::ranges::binary_search(subject.relevant, number)) chosen.push_back(number);
         }
         return chosen;
     }
 
+    base::Result<Estimate> planned_with(const SelectionSubject& subject, const std::vector<std::size_t>& chosen) {
+        std::vector<Candidate> candidates;
+        for (const std::size_t number : chosen) candidates.push_back(context_.problem.pool[number]);
+        auto estimate = context_.estimator.estimate(subject.subject, candidates);
+        if (!estimate) return estimate;
+        for (PartPlan& part : estimate->parts) give_names(part.planned, subject.subject, chosen);
+        return estimate;
+    }
+
+    /// Hypothetical indexes under the names they have or will have.
+    void give_names(plan::PlannedStatement& planned, const Subject& subject,
+                    const std::vector<std::size_t>& chosen) const {
+        std::map<std::string, std::string> names;
+        for (std::size_t i = 0; i < planned.hypothetical.size(); ++i) {
+            const bool twin = i < subject.twins.size();
+            if (!twin && i - subject.twins.size() >= chosen.size()) break;
+            names[planned.hypothetical[i].name] =
+                twin ? subject.twins[i].name : index_names_.at(chosen[i - subject.twins.size()]);
+        }
+        rename(planned.plan.root, names);
+    }
+
+    static void rename(plan::Node& node, const std::map<std::string, std::string>& names) {
+        if (const auto found = names.find(node.index_name); found != names.end()) node.index_name = found->second;
+        for (plan::Node& child : node.children) rename(child, names);
+    }
+
     Shapes shapes_of(const SelectionSubject& subject) {
         Shapes shapes;
-        const auto before = context_.estimator.estimate(subject.subject, chosen_for(subject, false));
-        const auto after = context_.estimator.estimate(subject.subject, chosen_for(subject, true));
+        const auto before = planned_with(subject, chosen_for(subject, false));
+        const auto after = planned_with(subject, chosen_for(subject, true));
         if (!before || !after) return shapes;
         // Of several texts of one statement, the one that gains most tells the story.
         std::size_t part = 0;
@@ -142,7 +172,7 @@ class Writer {
         }
         if (before->parts.empty()) return shapes;
         shapes.before = scan_before(before->parts[part].planned.plan);
-        shapes.after = scan_after(after->parts[part].planned);
+        shapes.after = scan_after(after->parts[part].planned.plan);
         return shapes;
     }
 
@@ -157,17 +187,12 @@ class Writer {
         return costliest == nullptr ? plan::to_words(plan.root) : plan::to_words(*costliest);
     }
 
-    std::string scan_after(const plan::PlannedStatement& planned) const {
-        if (!context_.asked_planner) return fmt::format("Index Scan using {} (modelled)", ddl_.front().name);
+    std::string scan_after(const plan::Plan& plan) const {
+        if (!context_.asked_planner) return fmt::format("Index Scan using {}, modelled", ddl_.front().name);
         std::string words;
-        plan::for_each_node(planned.plan.root, [&](const plan::Node& node, int) {
-            for (std::size_t i = 0; words.empty() && i < std::min(candidates_.size(), planned.hypothetical.size());
-                 ++i) {
-                if (node.index_name.empty() || node.index_name != planned.hypothetical[i].name) continue;
-                plan::Node named = node;
-                named.index_name = ddl_[i].name;
-                words = plan::to_words(named);
-            }
+        plan::for_each_node(plan.root, [&](const plan::Node& node, int) {
+            if (words.empty() && std::ranges::find(ddl_, node.index_name, &Ddl::name) != ddl_.end())
+                words = plan::to_words(node);
         });
         return words;
     }
@@ -251,6 +276,13 @@ class Writer {
             evidence.checked.push_back("Gains are counted on top of the indexes suggested before this one.");
     }
 
+    [[nodiscard]] bool builds_on_others() const {
+        return std::ranges::any_of(step_.effects, [&](const StepEffect& effect) {
+            const SelectionSubject& subject = context_.problem.subjects[effect.subject];
+            return effect.cost_before < subject.base_cost;
+        });
+    }
+
     [[nodiscard]] advice::Confidence confidence() const {
         const auto prior = advice::rule_prior(rule);
         base::check(prior.has_value(), "the rule has a registered prior");
@@ -269,8 +301,7 @@ class Writer {
                                 cost.after_shape.empty() ? "" : " (" + cost.after_shape + ")",
                                 advice_.served[i].improvement_percent);
         }
-        if (step_.effects.size() > shown)
-            text += fmt::format("{} more statements gain. ", step_.effects.size() - shown);
+        if (step_.effects.size() > shown) text += fmt::format("{} more gain as well. ", step_.effects.size() - shown);
         if (context_.problem.times_known) {
             text += fmt::format("Together this frees about {} of database time a minute",
                                 base::to_words(base::Milliseconds(step_.gain)));
@@ -286,6 +317,7 @@ class Writer {
     const Step& step_;
     const std::vector<std::size_t>& before_;
     const AdviceContext& context_;
+    std::map<std::size_t, std::string>& index_names_;
     std::vector<Candidate> candidates_;
     std::vector<Ddl> ddl_;
     advice::Advice advice_;
@@ -295,8 +327,8 @@ class Writer {
 }  // namespace
 
 advice::Advice advise(const Step& step, const std::vector<std::size_t>& before, const AdviceContext& context,
-                      Names& names) {
-    return Writer(step, before, context, names).write();
+                      Names& names, std::map<std::size_t, std::string>& index_names) {
+    return Writer(step, before, context, names, index_names).write();
 }
 
 }  // namespace pganalytics::indexes

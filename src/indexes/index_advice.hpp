@@ -3,6 +3,8 @@
 // which is asked again for the plans that the evidence names.
 
 #include <map>
+#include <string>
+#include <vector>
 
 #include "advice/advice.hpp"
 #include "catalog/catalog.hpp"
@@ -24,7 +26,9 @@ struct AdviceContext {
 };
 
 /// `before`: candidates of the steps chosen earlier.
+/// `index_names`: the names of those by pool number; the step's own are added.
 [[nodiscard]] advice::Advice advise(const Step& step, const std::vector<std::size_t>& before,
-                                    const AdviceContext& context, Names& names);
+                                    const AdviceContext& context, Names& names,
+                                    std::map<std::size_t, std::string>& index_names);
 
 }  // namespace pganalytics::indexes

@@ -61,10 +61,11 @@ MissingIndexFindings find_missing_indexes(const workload::Workload& workload, co
                                 .asked_planner = possible.has_value(),
                                 .why_not_asked = possible ? "" : possible.error().to_string()};
     Names names(database);
+    std::map<std::size_t, std::string> index_names;
     std::vector<std::pair<double, advice::Advice>> ranked;
     std::vector<std::size_t> before;
     for (const Step& step : selection.steps) {
-        ranked.emplace_back(step.gain, advise(step, before, context, names));
+        ranked.emplace_back(step.gain, advise(step, before, context, names, index_names));
         before.insert(before.end(), step.candidates.begin(), step.candidates.end());
     }
     std::ranges::stable_sort(ranked, std::ranges::greater{}, [](const auto& one) { return one.first; });

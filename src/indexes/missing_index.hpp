@@ -21,7 +21,7 @@ namespace pganalytics::indexes {
 
 struct MissingIndexOptions {
     /// A statement counts as served only if its planner cost falls by this much …
-    double minimum_improvement_percent = 10;
+    double minimum_improvement_percent = 15;
     /// … and by this many cost units a call (about that many sequential page reads).
     double minimum_cost_saved = 10;
     /// Smaller tables are read as fast without an index.

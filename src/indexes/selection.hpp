@@ -20,7 +20,7 @@
 namespace pganalytics::indexes {
 
 struct SelectionLimits {
-    double minimum_improvement_percent = 10;
+    double minimum_improvement_percent = 15;
     double minimum_cost_saved = 10;
     double minimum_gain_over_writes = 1;
 };

@@ -68,7 +68,9 @@ class Preparer {
         subject.subject = subject_of(statement, lock_share);
         if (!read_uses(subject.subject, uses)) return;
         std::vector<Candidate> candidates = candidates_of(uses);
-        if (candidates.empty() || !price(subject)) return;
+        if (candidates.empty()) return;
+        add_twins(candidates, subject.subject);
+        if (!price(subject)) return;
         if (subject.base_cost < limits_.minimum_cost_saved) return;
         const auto ideal = estimator_.estimate(subject.subject, candidates);
         if (!ideal) return note(statement.query_hash, not_planned(statement, ideal.error()));
@@ -154,6 +156,17 @@ class Preparer {
             }
         }
         return all;
+    }
+
+    static void add_twins(const std::vector<Candidate>& candidates, Subject& subject) {
+        std::set<const catalog::Relation*> seen;
+        for (const Candidate& candidate : candidates) {
+            if (!seen.insert(candidate.relation).second) continue;
+            for (const catalog::Index& index : candidate.relation->indexes) {
+                if (index.valid && index.method == "btree" && !index.definition.empty())
+                    subject.twins.push_back({index.name, index.definition});
+            }
+        }
     }
 
     void tell_state(const catalog::Relation& relation) {
