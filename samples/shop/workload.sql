@@ -79,7 +79,7 @@ select {products.id}, {products.name}, {products.price} from {products} where {p
 -- Statements that should be written otherwise ------------------------------------------------------------------------
 
 -- statement: line_stock
--- rate: 0.6
+-- rate: 0.4
 -- $1: [number 1 120]
 -- $2: [wrap 1 40]
 -- $3: [wrap 1 40 25]
@@ -126,14 +126,13 @@ select {orders.id}, {orders.status}, {orders.shipped_at} from {orders} where {or
 -- Parameters -----------------------------------------------------------------------------------------------------------
 
 -- statement: review_digest
--- rate: 0.3
+-- rate: 0.4
 select sum(length(t.{reviews.body})), max(t.{reviews.title})
-from (select {reviews.body}, {reviews.title}, row_number() over (order by ({reviews.id} * 7919) % 100003) as n from {reviews}) t
-where t.n % 50 = 1;
+from (select {reviews.body}, {reviews.title} from {reviews} order by ({reviews.id} * 7919) % 100003 limit 6000) t;
 
 -- statement: turnover_check
 -- healthy
--- rate: 0.1
+-- rate: 0.08
 select sum(l.{order_lines.quantity} * l.{order_lines.unit_price}), sum(o.{orders.total}), sum(o.{orders.discount}), max(o.{orders.placed_at})
 from {order_lines} l join {orders} o on o.{orders.id} = l.{order_lines.order_id};
 
