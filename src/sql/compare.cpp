@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "sql/ast.hpp"
+#include "sql/messages.hpp"
 #include "sql/parse.hpp"
 
 namespace pganalytics::sql {
@@ -80,6 +81,10 @@ bool equal_message(const Message& a, const Message& b) {
 }
 
 }  // namespace
+
+bool equal_messages_apart_from_locations(const Message& a, const Message& b) {
+    return equal_message(a, b);
+}
 
 bool equal_apart_from_locations(const pg_query::ParseResult& a, const pg_query::ParseResult& b) {
     return equal_message(a, b);

@@ -83,10 +83,6 @@ base::Result<EditedStatement> finish_edit(const Tree& original, const pg_query::
         return EditedStatement{*std::move(spliced), true};
     }
     PGANALYTICS_ASSIGN(auto deparsed, deparse(edited));
-    if (!parses_to(deparsed, edited)) {
-        return Error{ErrorCode::internal, "The edited statement, written out, does not parse to what was meant",
-                     "The rewrite is not shown", ""};
-    }
     return EditedStatement{std::move(deparsed), false};
 }
 

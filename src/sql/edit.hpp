@@ -27,7 +27,7 @@ struct EditedStatement {
 };
 
 /// Applies `splices` (not overlapping, any order) to the tree's text and holds the result against `edited`.
-/// Errors: internal where even the deparsed text does not parse to `edited`.
+/// Errors: as `deparse`, where the splices do not give `edited` and it cannot be written out either.
 [[nodiscard]] base::Result<EditedStatement> finish_edit(const Tree& original, const pg_query::ParseResult& edited,
                                                         std::vector<Splice> splices);
 

@@ -1,5 +1,5 @@
 #pragma once
-// Iterating over messages without recursion. Internal to this module.
+// Iterating over messages without recursion, and comparing them. Internal to this module.
 
 #include <google/protobuf/message.h>
 
@@ -13,5 +13,9 @@ void visit_messages(const google::protobuf::Message& root,
 
 /// Number of messages under and with `root`, not counting past `give_up_at`: a bound on the tree's depth.
 [[nodiscard]] std::size_t count_messages(const google::protobuf::Message& root, std::size_t give_up_at);
+
+/// Equal apart from the fields that say where something stands in the text.
+[[nodiscard]] bool equal_messages_apart_from_locations(const google::protobuf::Message& a,
+                                                       const google::protobuf::Message& b);
 
 }  // namespace pganalytics::sql

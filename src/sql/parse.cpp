@@ -4,6 +4,8 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <pg_query.h>
 
+#include <algorithm>
+
 #include "base/check.hpp"
 #include "sql/ast.hpp"
 #include "sql/large_stack.hpp"
@@ -18,6 +20,18 @@ using base::ErrorCode;
 
 // Depth is bounded by the caps before; this only keeps protobuf's default of 100 out of the way.
 constexpr int message_recursion_limit = 1000000;
+
+// A text that passed the caps may have grown parentheses when it is written back.
+constexpr Caps written_caps{.max_bytes = 4 * Caps{}.max_bytes,
+                            .max_nesting = 4 * Caps{}.max_nesting,
+                            .max_operator_chain = 2 * Caps{}.max_operator_chain};
+
+bool equal_apart_from_locations(const google::protobuf::RepeatedPtrField<pg_query::RawStmt>& a,
+                                const google::protobuf::RepeatedPtrField<pg_query::RawStmt>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& one, const auto& other) {
+        return equal_messages_apart_from_locations(one, other);
+    });
+}
 
 std::unique_ptr<pg_query::ParseResult> decode(const PgQueryProtobuf& bytes) {
     auto message = std::make_unique<pg_query::ParseResult>();
@@ -90,6 +104,12 @@ base::Result<std::string> deparse(const pg_query::ParseResult& message) {
             pg_query_free_deparse_result(result);
         }));
     if (!done) return error;
+    // The library's deparser forgets blanks and parentheses now and then: what it wrote must mean what it was given.
+    const auto again = parse(text, written_caps);
+    if (!again || !equal_apart_from_locations(message.stmts(), again->message().stmts())) {
+        error.message = "The statement, written back as SQL, does not mean the same";
+        return error;
+    }
     return text;
 }
 

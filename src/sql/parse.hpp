@@ -49,7 +49,8 @@ class Tree {
 /// version).
 [[nodiscard]] base::Result<Tree> parse(std::string_view text, const Caps& caps = {});
 
-/// Tree → SQL. Errors as `parse`; unsupported where the deparser cannot.
+/// Tree → SQL, parsed back and compared. Errors: unsupported where the library's deparser cannot write the tree, or
+/// writes something else.
 [[nodiscard]] base::Result<std::string> deparse(const pg_query::ParseResult& message);
 
 /// Equal apart from locations (and from statement lengths).

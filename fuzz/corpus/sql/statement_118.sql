@@ -1,0 +1,1 @@
+SELECT buyer, count(*) FROM orders GROUP BY ROLLUP (buyer)

@@ -1,0 +1,1 @@
+SELECT id FROM orders WHERE data ?| ARRAY['a','b'] AND data ?& '{c}'
