@@ -42,6 +42,7 @@ struct ServerPlanner::Impl {
     bool begun = false;
     bool prepared = false;
     bool hypothetical = false;
+    bool hint_is_ours = false;          ///< a failure was given its hint where it happened
     std::optional<Error> last_failure;  ///< of try_prepare
 
     Impl(Connection& c, ServerPlannerOptions o) : connection(c), options(o) {}
@@ -60,7 +61,7 @@ struct ServerPlanner::Impl {
 };
 
 base::Status ServerPlanner::Impl::begin(const plan::WhatIf& what_if) {
-    begun = prepared = hypothetical = false;
+    begun = prepared = hypothetical = hint_is_ours = false;
     std::string settings =
         "SELECT pg_catalog.set_config('statement_timeout', '" + std::to_string(options.statement_timeout.count()) +
         "', true), pg_catalog.set_config('lock_timeout', '" + std::to_string(options.lock_timeout.count()) + "', true)";
@@ -215,7 +216,7 @@ base::Status ServerPlanner::Impl::suppose(const std::vector<std::string>& statem
 }
 
 Error ServerPlanner::Impl::with_grant(Error error) const {
-    if (error.code != ErrorCode::grant_access) return error;
+    if (error.code != ErrorCode::grant_access || hint_is_ours) return error;
     const auto role = identifier(connection.user()).text();
     error.hint = connection.server_version() >= 140000
                      ? "GRANT pg_read_all_data TO " + role
@@ -272,7 +273,14 @@ base::Result<plan::PlannedStatement> ServerPlanner::Impl::run(std::string_view s
     auto planned = explain(plannable, what_if);
     if (!planned && planned.error().code == ErrorCode::grant_access && !plannable.dml_as_select) {
         const auto select = as_select(plannable.text);
-        if (!select || !connection.healthy()) return planned;
+        if (!connection.healthy()) return planned;
+        if (!select) {
+            auto error = planned.error();
+            error.hint = "Planning this statement takes the privilege to write, since it has no equivalent SELECT: " +
+                         select.error().message;
+            hint_is_ours = true;
+            return error;
+        }
         PGANALYTICS_RETURN_IF_ERROR(back_to_savepoint());
         PGANALYTICS_ASSIGN(auto as_query, climb(select->text));
         as_query.dml_as_select = true;

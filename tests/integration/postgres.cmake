@@ -5,3 +5,7 @@ pganalytics_integration_test(postgres_connection_test
 pganalytics_integration_test(postgres_ladder_test
   SOURCES postgres_ladder_test.cpp
   LIBRARIES test_cluster)
+
+pganalytics_integration_test(postgres_planner_test
+  SOURCES postgres_planner_test.cpp
+  LIBRARIES test_cluster)

@@ -11,6 +11,7 @@ SELECT id FROM purchase WHERE made::date = '2024-06-05' AND to_char(made, 'HH24'
 SELECT id FROM purchase WHERE (made, shipped) OVERLAPS (timestamptz '2024-06-01', timestamptz '2024-06-03') LIMIT 2;
 SELECT make_date(2024, 1, 31), make_interval(days => 3, hours => 4), make_timestamptz(2024, 1, 1, 0, 0, 0.5);
 SELECT to_date('05 Dec 2000', 'DD Mon YYYY'), to_timestamp('2024-01', 'YYYY-MM'), to_timestamp(1700000000), to_number('12,454.8-', '99G999D9S');
+-- from 14
 SELECT justify_hours(interval '50 hours'), date_bin('15 minutes', timestamptz '2024-01-01 00:17', timestamptz '2024-01-01');
 SELECT d::date FROM generate_series(date '2024-01-01', date '2024-01-10', interval '1 day') AS d;
 SELECT d FROM generate_series('2024-01-01'::timestamptz, '2024-01-02', '6 hours') AS d;
@@ -56,6 +57,7 @@ SELECT id FROM booking WHERE during @> timestamptz '2025-01-05 01:00+00';
 SELECT id FROM booking WHERE during && tstzrange('2025-01-10', '2025-01-11', '[)') AND room = 4;
 SELECT id FROM booking WHERE days && daterange('2025-02-01', '2025-02-03') AND seats @> 5;
 SELECT id FROM booking WHERE lower(during) > '2025-01-20' AND NOT isempty(days) AND upper(seats) - lower(seats) > 10 LIMIT 3;
+-- from 14
 SELECT int4range(1, 10) * int4range(5, 15), '[1,5)'::int4range, numrange(1.5, 2.5), '{[1,3),[5,7)}'::int4multirange;
 SELECT id, spot <-> point '(3,4)' FROM booking WHERE spot <@ box '((0,0),(10,10))' ORDER BY spot <-> point(3, 4) LIMIT 3;
 SELECT id FROM booking WHERE token = '00000000-0000-0000-0000-000000000001' OR opens < '09:00' LIMIT 2;
