@@ -1,0 +1,3 @@
+pganalytics_integration_test(rewrite_in_vs_any
+  SOURCES rewrite_in_vs_any_test.cpp
+  LIBRARIES pganalytics_rewrite test_cluster case_catalog)
