@@ -81,6 +81,7 @@ create table parameter_tuning_suggestions (
     database_name text not null,
     query_hash bigint not null,
     identity text not null,
+    rule text not null,
     parameter_name text not null,
     current_value text not null,
     recommended_value text not null,
@@ -101,6 +102,7 @@ comment on column parameter_tuning_suggestions.target_id is 'The server.';
 comment on column parameter_tuning_suggestions.database_name is 'The database.';
 comment on column parameter_tuning_suggestions.query_hash is 'The statement.';
 comment on column parameter_tuning_suggestions.identity is 'Names the same suggestion from run to run.';
+comment on column parameter_tuning_suggestions.rule is 'The rule that found it.';
 comment on column parameter_tuning_suggestions.parameter_name is 'LIMIT, work_mem, sort_mem or batch_size.';
 comment on column parameter_tuning_suggestions.current_value is 'The value now.';
 comment on column parameter_tuning_suggestions.recommended_value is 'The value advised.';
