@@ -7,3 +7,10 @@ pganalytics_integration_test(collector_sampler_test
 pganalytics_integration_test(collector_check_test
   SOURCES collector_check_test.cpp
   LIBRARIES test_cluster pganalytics_collector)
+
+add_library(collector_support STATIC collector_support.cpp collector_support.hpp)
+target_include_directories(collector_support PUBLIC ${CMAKE_SOURCE_DIR}/tests)
+target_link_libraries(collector_support PUBLIC test_cluster pganalytics_collector)
+pganalytics_integration_test(collector_fleet_test
+  SOURCES collector_fleet_test.cpp
+  LIBRARIES collector_support)
