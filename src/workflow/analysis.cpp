@@ -1,0 +1,130 @@
+#include "workflow/analysis.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include "base/text.hpp"
+#include "indexes/missing_index.hpp"
+#include "rewrite/registry.hpp"
+#include "rewrite/rewrite.hpp"
+#include "rewrite/rule.hpp"
+
+namespace pganalytics::workflow {
+
+namespace {
+
+struct Input {
+    const workload::Workload& workload;
+    const catalog::Database& database;
+    plan::Planner& planner;
+    const AnalysisOptions& options;
+};
+
+/// What one capability gives: advice not yet ranked.
+struct Findings {
+    std::vector<advice::Advice> advice;
+    std::vector<AnalysisNote> notes;
+    std::vector<std::string> rules;
+};
+
+Findings run_indexes(const Input& input) {
+    indexes::MissingIndexOptions options;
+    options.lock_wait_share = input.options.lock_wait_share;
+    auto found = indexes::find_missing_indexes(input.workload, input.database, input.planner, options);
+    Findings findings{std::move(found.advice), {}, {"missing_index_detected"}};
+    for (auto& note : found.notes) findings.notes.push_back({"indexes", note.query_hash, std::move(note.text)});
+    return findings;
+}
+
+Findings run_rewrites(const Input& input) {
+    auto found = rewrite::suggest_rewrites({input.workload, input.database, input.planner});
+    Findings findings{std::move(found.advice), {}, {}};
+    for (const auto& rule : rewrite::registered_rules()) findings.rules.emplace_back(rule->name());
+    for (auto& refusal : found.refused) {
+        findings.notes.push_back({"rewrite", refusal.query_hash, fmt::format("{}: {}", refusal.rule, refusal.reason)});
+    }
+    return findings;
+}
+
+struct Capability {
+    std::string_view name;
+    std::string_view stage;
+    Findings (*run)(const Input&);
+};
+
+// Indexes first: their what-if plans are the costliest, and a rewrite that only wins where an index is missing is
+// judged against the database as it is either way.
+constexpr std::array capabilities{
+    Capability{"indexes", "looking for missing indexes", run_indexes},
+    Capability{"rewrite", "looking for statements to rewrite", run_rewrites},
+};
+
+}  // namespace
+
+const std::vector<std::string>& capability_names() {
+    static const std::vector<std::string> names = [] {
+        std::vector<std::string> list;
+        for (const auto& capability : capabilities) list.emplace_back(capability.name);
+        return list;
+    }();
+    return names;
+}
+
+base::Status check_capability(std::string_view name) {
+    const auto& names = capability_names();
+    if (std::find(names.begin(), names.end(), name) != names.end()) return {};
+    const auto nearest = base::nearest_name(name, names);
+    return base::Error{base::ErrorCode::usage, fmt::format("there is no capability \"{}\"", name),
+                       nearest ? fmt::format("Did you mean \"{}\"?", *nearest)
+                               : fmt::format("Choose from: {}.", base::join(names, ", ")),
+                       "--only"};
+}
+
+RankedAdvice rank(advice::Advice advice) {
+    RankedAdvice ranked;
+    for (const auto& served : advice.served) {
+        ranked.urgency_score += advice::urgency_score(served.calls_per_minute, served.mean_exec_time);
+    }
+    for (const auto& cost : advice.evidence.costs) {
+        // A file of statements has no rate: each counts once.
+        const double calls = cost.calls_per_minute > 0 ? cost.calls_per_minute : 1;
+        ranked.cost_saved_per_minute += calls * std::max(0.0, cost.before.value - cost.after.value);
+    }
+    ranked.roi_score =
+        advice::roi_score(advice.confidence.mean(), advice.estimated_improvement_percent, ranked.urgency_score);
+    ranked.advice = std::move(advice);
+    return ranked;
+}
+
+Analysis analyze(const workload::Workload& workload, const catalog::Database& database, plan::Planner& planner,
+                 const AnalysisOptions& options) {
+    Analysis analysis;
+    analysis.database_name = workload.database_name;
+    analysis.window = workload.window;
+    analysis.statements = workload.statements.size();
+    const Input input{workload, database, planner, options};
+    for (const auto& capability : capabilities) {
+        if (!options.only.empty() && !options.only.contains(std::string(capability.name))) continue;
+        if (options.progress) options.progress(capability.stage);
+        Findings findings = capability.run(input);
+        for (auto& advice : findings.advice) {
+            if (options.record_of) {
+                advice.evidence.record = options.record_of(advice.rule);
+                advice.confidence = advice.confidence.updated(advice.evidence.record);
+            }
+            analysis.advice.push_back(rank(std::move(advice)));
+        }
+        std::move(findings.notes.begin(), findings.notes.end(), std::back_inserter(analysis.notes));
+        std::move(findings.rules.begin(), findings.rules.end(), std::back_inserter(analysis.rules));
+    }
+    std::stable_sort(analysis.advice.begin(), analysis.advice.end(), [](const RankedAdvice& a, const RankedAdvice& b) {
+        if (a.roi_score != b.roi_score) return a.roi_score > b.roi_score;
+        return a.cost_saved_per_minute > b.cost_saved_per_minute;
+    });
+    return analysis;
+}
+
+}  // namespace pganalytics::workflow

@@ -1,0 +1,130 @@
+#include "workflow/analysis_job.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "collector/catalog_reader.hpp"
+#include "postgres/server_planner.hpp"
+#include "store/history.hpp"
+
+namespace pganalytics::workflow {
+
+namespace {
+
+/// Share of each statement's time that it was seen waiting for a lock: sampled waits × time between samples, over the
+/// time it ran.
+std::map<base::QueryHash, double> lock_wait_shares(const std::vector<store::ActivitySample>& samples,
+                                                   const workload::Workload& workload) {
+    std::map<base::QueryHash, double> shares;
+    if (samples.size() < 2) return shares;
+    const auto [first, last] = std::minmax_element(
+        samples.begin(), samples.end(), [](const auto& a, const auto& b) { return a.sampled_at < b.sampled_at; });
+    const base::Milliseconds span = last->sampled_at - first->sampled_at;
+    const double spacing_ms = span.count() / static_cast<double>(samples.size() - 1);
+    std::map<base::QueryHash, double> waited_ms;
+    for (const auto& sample : samples) {
+        for (const auto& [query_hash, backends] : sample.lock_waits) waited_ms[query_hash] += backends * spacing_ms;
+    }
+    for (const auto& statement : workload.statements) {
+        const auto waited = waited_ms.find(statement.query_hash);
+        if (waited == waited_ms.end() || statement.sum.total_exec_time_ms <= 0) continue;
+        shares[statement.query_hash] = std::min(1.0, waited->second / statement.sum.total_exec_time_ms);
+    }
+    return shares;
+}
+
+class TargetAnalysis {
+  public:
+    TargetAnalysis(store::Repository& repository, base::TargetId target, base::Secret conninfo,
+                   AnalysisJobOptions options, store::Window window)
+        : repository_(repository),
+          history_(repository),
+          target_(target),
+          conninfo_(std::move(conninfo)),
+          options_(options),
+          window_(window) {}
+
+    base::Result<DatabaseOutcome> run(const std::string& database_name) {
+        DatabaseOutcome outcome{database_name, 0, {}, {}};
+        PGANALYTICS_ASSIGN(const auto workload, history_.workload(target_, database_name, window_));
+        outcome.statements = workload.statements.size();
+        if (workload.statements.empty()) return outcome;
+        auto analysed = analyze_live_database(workload);
+        if (!analysed) {
+            outcome.problem = analysed.error().to_string();
+            return outcome;
+        }
+        PGANALYTICS_ASSIGN(outcome.saved, save_analysis(repository_, target_, *analysed, options_.min_confidence));
+        return outcome;
+    }
+
+  private:
+    base::Result<Analysis> analyze_live_database(const workload::Workload& workload) {
+        PGANALYTICS_ASSIGN(const auto conninfo, postgres::with_database(conninfo_, workload.database_name));
+        PGANALYTICS_ASSIGN(auto connection, postgres::Connection::open(conninfo));
+        PGANALYTICS_ASSIGN(const auto reading, collector::read_catalog(connection));
+        postgres::ServerPlanner planner(connection);
+        AnalysisOptions options;
+        PGANALYTICS_ASSIGN(const auto samples, history_.activity(target_, workload.database_name, window_));
+        options.lock_wait_share = lock_wait_shares(samples, workload);
+        store::RecommendationStore recommendations(repository_);
+        // A repository that fails here fails again when the result is saved, and then it is said.
+        options.record_of = [&](std::string_view rule) {
+            return recommendations.rule_record(rule).value_or(advice::RuleRecord{});
+        };
+        return analyze(workload, reading.database, planner, options);
+    }
+
+    store::Repository& repository_;
+    store::History history_;
+    base::TargetId target_;
+    base::Secret conninfo_;
+    AnalysisJobOptions options_;
+    store::Window window_;
+};
+
+}  // namespace
+
+base::Result<store::SaveReport> save_analysis(store::Repository& repository, base::TargetId target,
+                                              const Analysis& analysis, double min_confidence) {
+    std::vector<store::AdviceToSave> rows;
+    for (const auto& ranked : analysis.advice) rows.push_back({ranked.advice, std::nullopt});
+    store::AdviceScope scope;
+    scope.database_name = analysis.database_name;
+    scope.rules = analysis.rules;
+    scope.min_confidence = min_confidence;
+    return store::RecommendationStore(repository).save(target, scope, rows);
+}
+
+base::Result<std::vector<DatabaseOutcome>> analyze_target(store::Repository& repository, store::TargetStore& targets,
+                                                          base::TargetId target, const base::Clock& clock,
+                                                          const AnalysisJobOptions& options,
+                                                          const std::function<bool(double, std::string_view)>& go_on,
+                                                          const base::Log& log) {
+    const base::Timestamp now = clock.now();
+    // To the end of the interval under way: what was collected a second ago counts.
+    const store::Window window{now - options.window, now + std::chrono::minutes(1)};
+    PGANALYTICS_ASSIGN(auto conninfo, targets.conninfo(target));
+    PGANALYTICS_ASSIGN(const auto databases, store::History(repository).databases(target, window));
+    TargetAnalysis analysis(repository, target, std::move(conninfo), options, window);
+    std::vector<DatabaseOutcome> outcomes;
+    for (const auto& database : databases) {
+        const double progress = static_cast<double>(outcomes.size()) / static_cast<double>(databases.size());
+        if (!go_on(progress, fmt::format("analysing {}", database))) return outcomes;
+        PGANALYTICS_ASSIGN(auto outcome, analysis.run(database));
+        if (outcome.problem.empty()) {
+            log.info("analysed", {{"database", database},
+                                  {"statements", outcome.statements},
+                                  {"added", outcome.saved.added},
+                                  {"updated", outcome.saved.updated},
+                                  {"stale", outcome.saved.stale}});
+        } else {
+            log.warning("analysis_failed", {{"database", database}, {"problem", outcome.problem}});
+        }
+        outcomes.push_back(std::move(outcome));
+    }
+    return outcomes;
+}
+
+}  // namespace pganalytics::workflow

@@ -1,0 +1,259 @@
+#include "workflow/server_roles.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/hash.hpp"
+
+namespace pganalytics::workflow {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto lease = 30s;
+constexpr auto claim_period = 5s;
+constexpr auto job_poll_period = 1s;
+constexpr auto retention_period = 60s;
+/// A target that was added a moment ago is analysed again soon, when its first intervals are in.
+constexpr auto first_analysis_period = 10s;
+constexpr std::size_t most_targets_per_claim = 64;
+
+/// Sleeps, and wakes at once when told to stop.
+void wait_for(const std::stop_token& stop, std::chrono::milliseconds span) {
+    std::mutex mutex;
+    std::condition_variable_any woken;
+    std::unique_lock lock(mutex);
+    woken.wait_for(lock, stop, span, [] { return false; });
+}
+
+/// Says a trouble when it begins and when it is over, not each time round.
+class Trouble {
+  public:
+    Trouble(std::string event, base::Log log) : event_(std::move(event)), log_(std::move(log)) {}
+    void is(const base::Error& error) {
+        if (error.message != last_) log_.warning(event_, {{"problem", error.to_string()}});
+        last_ = error.message;
+    }
+    void over() {
+        if (!last_.empty()) log_.info(event_ + "_over");
+        last_.clear();
+    }
+
+  private:
+    std::string event_;
+    base::Log log_;
+    std::string last_;
+};
+
+}  // namespace
+
+std::string worker_name() {
+    std::array<char, 256> host{};
+    if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+    return fmt::format("{}:{}:{}", host.data(), getpid(), base::random_hex(4));
+}
+
+collector::CollectorOptions collector_options(const base::Config& config) {
+    collector::CollectorOptions options;
+    options.interval = config.collector_interval;
+    options.activity_interval = std::min<std::chrono::milliseconds>(options.activity_interval, options.interval);
+    options.catalog_interval = config.collector_catalog_interval;
+    options.sampler.text_period = config.collector_text_interval;
+    options.sampler.max_batch_bytes = config.collector_max_text_bytes.value;
+    return options;
+}
+
+store::RetentionPolicy retention_policy(const base::Config& config) {
+    store::RetentionPolicy policy;
+    policy.raw = config.history_raw;
+    policy.ten_minutes = config.history_ten_minutes;
+    policy.hours = config.history_hours;
+    policy.disk_budget = config.history_disk_budget;
+    return policy;
+}
+
+CollectorRole::CollectorRole(store::Repository& repository, store::TargetStore targets, const base::Config& config,
+                             std::string worker, base::Log log)
+    : targets_(targets),
+      sink_(store::Ingest(repository), targets),
+      fleet_(sink_, collector_options(config), log),
+      worker_(std::move(worker)),
+      log_(std::move(log)),
+      thread_([this](const std::stop_token& stop) { claim_targets(stop); }) {}
+
+CollectorRole::~CollectorRole() {
+    thread_.request_stop();
+    thread_.join();
+    // Another collector may take the targets at once; where this fails, the lease runs out by itself.
+    static_cast<void>(targets_.release(worker_));
+}
+
+void CollectorRole::claim_targets(const std::stop_token& stop) {
+    Trouble trouble("targets_not_claimed", log_);
+    while (!stop.stop_requested()) {
+        if (auto held = targets_.claim(worker_, most_targets_per_claim, lease)) {
+            trouble.over();
+            std::vector<collector::TargetSpec> specs;
+            for (const auto& target : *held) {
+                auto conninfo = targets_.conninfo(target.id);
+                if (!conninfo) {
+                    static_cast<void>(targets_.record_state(target.id, "unreachable", conninfo.error().to_string()));
+                    continue;
+                }
+                specs.push_back({target.id, target.name, std::move(*conninfo), {target.database_filter, {}}});
+            }
+            fleet_.keep_only(std::move(specs));
+        } else {
+            // The targets held so far go on: their samples wait in the queue until the repository is back.
+            trouble.is(held.error());
+        }
+        wait_for(stop, claim_period);
+    }
+}
+
+WorkerRole::WorkerRole(store::Repository& repository, store::TargetStore targets, const base::Config& config,
+                       std::string worker, base::Log log)
+    : repository_(repository),
+      targets_(std::move(targets)),
+      analysis_{config.analysis_window, AnalysisJobOptions{}.min_confidence},
+      analysis_interval_(config.analysis_interval),
+      retention_(repository, retention_policy(config)),
+      worker_(std::move(worker)),
+      log_(std::move(log)),
+      scheduler_([this](const std::stop_token& stop) { schedule(stop); }),
+      worker_thread_([this](const std::stop_token& stop) { work(stop); }) {}
+
+WorkerRole::~WorkerRole() {
+    scheduler_.request_stop();
+    worker_thread_.request_stop();
+}
+
+void WorkerRole::schedule(const std::stop_token& stop) {
+    Trouble trouble("schedule_waits", log_);
+    store::JobStore jobs(repository_);
+    std::map<base::TargetId, base::Timestamp> last_enqueued;
+    const base::Timestamp started = clock_.now();
+    std::optional<base::Timestamp> last_retention;
+    while (!stop.stop_requested()) {
+        const base::Timestamp now = clock_.now();
+        if (!last_retention || now - *last_retention >= retention_period) {
+            last_retention = now;
+            if (auto report = retention_.run(now)) {
+                for (const auto& sentence : report->thinned) log_.warning("history_thinned", {{"what", sentence}});
+            } else {
+                trouble.is(report.error());
+            }
+        }
+        if (auto targets = targets_.list()) {
+            trouble.over();
+            for (const auto& target : *targets) {
+                if (!target.enabled || !target.last_collected_at) continue;
+                const bool young = now - std::max(target.created_at, started) < 3 * std::chrono::minutes(1);
+                const auto period = young ? std::min<std::chrono::seconds>(first_analysis_period, analysis_interval_)
+                                          : analysis_interval_;
+                const auto last = last_enqueued.find(target.id);
+                if (last != last_enqueued.end() && now - last->second < period) continue;
+                store::NewJob job;
+                job.kind = analysis_job_kind;
+                job.target_id = target.id;
+                job.unique_key = fmt::format("target {}", base::to_integer(target.id));
+                if (auto enqueued = jobs.enqueue(job)) {
+                    last_enqueued[target.id] = now;
+                } else {
+                    trouble.is(enqueued.error());
+                }
+            }
+        } else {
+            trouble.is(targets.error());
+        }
+        wait_for(stop, job_poll_period);
+    }
+}
+
+void WorkerRole::work(const std::stop_token& stop) {
+    Trouble trouble("worker_waits", log_);
+    store::JobStore jobs(repository_);
+    const std::array<std::string, 1> kinds{std::string(analysis_job_kind)};
+    while (!stop.stop_requested()) {
+        auto job = jobs.claim(worker_, kinds, lease);
+        if (!job) {
+            trouble.is(job.error());
+        } else {
+            trouble.over();
+            if (*job) {
+                run_job(**job, stop);
+                continue;
+            }
+        }
+        wait_for(stop, job_poll_period);
+    }
+}
+
+void WorkerRole::run_job(const store::Job& job, const std::stop_token& stop) {
+    store::JobStore jobs(repository_);
+    if (!job.target_id) {
+        static_cast<void>(jobs.fail(job, "the job names no target", false));
+        return;
+    }
+    // The lease must outlive a long stage: it is renewed beside the work, and its loss ends the work at the next stage.
+    std::mutex mutex;
+    double progress = 0;
+    std::string stage = "starting";
+    auto state = store::LeaseState::held;
+    std::jthread heart([&](const std::stop_token& heart_stop) {
+        while (!heart_stop.stop_requested()) {
+            double progress_now = 0;
+            std::string stage_now;
+            {
+                const std::lock_guard lock(mutex);
+                progress_now = progress;
+                stage_now = stage;
+            }
+            if (auto beat = jobs.heartbeat(job, progress_now, stage_now, lease)) {
+                const std::lock_guard lock(mutex);
+                state = *beat;
+            }
+            wait_for(heart_stop, lease / 3);
+        }
+    });
+    auto outcomes = analyze_target(
+        repository_, targets_, *job.target_id, clock_, analysis_,
+        [&](double progress_now, std::string_view stage_now) {
+            const std::lock_guard lock(mutex);
+            progress = progress_now;
+            stage = stage_now;
+            return state == store::LeaseState::held && !stop.stop_requested();
+        },
+        log_);
+    heart.request_stop();
+    heart.join();
+    if (state == store::LeaseState::lost) return;
+    if (state == store::LeaseState::cancel_requested) {
+        static_cast<void>(jobs.acknowledge_cancel(job));
+        return;
+    }
+    if (!outcomes) {
+        // At the end of its attempts the job is failed; the schedule makes another in its time.
+        log_.warning("analysis_failed", {{"problem", outcomes.error().to_string()}});
+        static_cast<void>(
+            jobs.fail(job, outcomes.error().to_string(), outcomes.error().code == base::ErrorCode::retry_later));
+        return;
+    }
+    nlohmann::json result = nlohmann::json::array();
+    for (const auto& outcome : *outcomes) {
+        result.push_back({{"database_name", outcome.database_name},
+                          {"statements", outcome.statements},
+                          {"added", outcome.saved.added},
+                          {"updated", outcome.saved.updated},
+                          {"stale", outcome.saved.stale},
+                          {"problem", outcome.problem}});
+    }
+    static_cast<void>(jobs.complete(job, result.dump()));
+}
+
+}  // namespace pganalytics::workflow
