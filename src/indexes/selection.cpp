@@ -98,11 +98,30 @@ class Selector {
             if (chosen_.contains(number)) continue;
             Step step = describe(chosen_, {number});
             if (!pays(step)) continue;
-            if (!best || step.gain - step.write_cost > best->gain - best->write_cost) best = std::move(step);
+            if (!best || is_better(step, *best)) best = std::move(step);
         }
         if (!best) return false;
         take({narrowest(best->candidates.front())});
         return true;
+    }
+
+    /// By net gain; of equals the shorter, then the one whose leading column tells more rows apart, since it is the
+    /// more useful to statements that are not here yet.
+    [[nodiscard]] bool is_better(const Step& a, const Step& b) const {
+        const double net_a = a.gain - a.write_cost;
+        const double net_b = b.gain - b.write_cost;
+        constexpr double tie = 1e-3;
+        if (std::abs(net_a - net_b) > tie * std::max(std::abs(net_a), std::abs(net_b))) return net_a > net_b;
+        const Candidate& one = pool_[a.candidates.front()];
+        const Candidate& other = pool_[b.candidates.front()];
+        if (one.keys.size() != other.keys.size()) return one.keys.size() < other.keys.size();
+        return leading_distinct(one) > leading_distinct(other);
+    }
+
+    static double leading_distinct(const Candidate& candidate) {
+        const catalog::Column* column = candidate.relation->find_column(candidate.keys.front().column);
+        if (column == nullptr || !column->statistics) return 0;
+        return column->statistics->distinct_count(std::max(1.0, candidate.relation->rows));
     }
 
     /// The narrower index that does nearly as much for every subject, if there is one.

@@ -1,0 +1,3 @@
+pganalytics_integration_test(indexes_missing_index_test
+  SOURCES indexes_missing_index_test.cpp
+  LIBRARIES pganalytics_indexes pganalytics_collector pganalytics_postgres test_cluster)
