@@ -9,3 +9,7 @@ pganalytics_integration_test(postgres_ladder_test
 pganalytics_integration_test(postgres_planner_test
   SOURCES postgres_planner_test.cpp
   LIBRARIES test_cluster)
+
+pganalytics_integration_test(postgres_pool_test
+  SOURCES postgres_pool_test.cpp
+  LIBRARIES test_cluster)
