@@ -7,8 +7,9 @@ namespace pganalytics::http {
 
 namespace {
 
-/// Above this many keys those with a full bucket are looked for at each new key.
+/// Above this many keys those with a full bucket are looked for, now and then: a look goes through all of them.
 constexpr std::size_t many_keys = 10'000;
+constexpr std::chrono::seconds between_sweeps{1};
 
 }  // namespace
 
@@ -26,7 +27,10 @@ std::optional<std::chrono::seconds> RateLimiter::take(std::string_view key) {
     const std::lock_guard lock(mutex_);
     auto found = buckets_.find(std::string(key));
     if (found == buckets_.end()) {
-        if (buckets_.size() >= many_keys) forget_full(now);
+        if (buckets_.size() >= many_keys && now - swept_at_ >= between_sweeps) {
+            swept_at_ = now;
+            forget_full(now);
+        }
         found = buckets_.emplace(std::string(key), Bucket{limit_.burst, now}).first;
     }
     auto& bucket = found->second;

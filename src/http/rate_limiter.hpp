@@ -1,6 +1,6 @@
 #pragma once
 // Token buckets, one a key (a token, or the address of who has none): `burst` at once, `per_second` in the long run.
-// Keys whose bucket is full again are forgotten, so memory is bounded by how many ask at the same time.
+// Keys whose bucket is full again are forgotten, so memory is bounded by how many ask within burst / per_second.
 // Thread-safe.
 
 #include <chrono>
@@ -38,6 +38,7 @@ class RateLimiter {
     const base::Clock& clock_;
     std::mutex mutex_;
     std::unordered_map<std::string, Bucket> buckets_;
+    std::chrono::steady_clock::time_point swept_at_{};
 };
 
 }  // namespace pganalytics::http

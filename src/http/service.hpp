@@ -14,6 +14,7 @@
 #include "base/log.hpp"
 #include "http/authentication.hpp"
 #include "http/metrics.hpp"
+#include "http/problem.hpp"
 #include "http/rate_limiter.hpp"
 #include "net/message.hpp"
 #include "store/repository.hpp"
