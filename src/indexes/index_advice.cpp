@@ -242,9 +242,8 @@ class Writer {
             const WriteCost cost = write_cost(candidate, found->second);
             sum += cost.milliseconds_per_minute();
             advice_.evidence.facts.push_back(fmt::format(
-                "Writers of {} would make about {:.1f} index entries a minute at {:.3f} ms each{}.",
-                candidate.relation->qualified_name(), cost.entries_per_minute, cost.milliseconds_per_entry,
-                found->second.from_counters ? " (rate from the table's counters, scaled by its scans)" : ""));
+                "Writers of {} would make about {:.1f} index entries a minute at {:.3f} ms each.",
+                candidate.relation->qualified_name(), cost.entries_per_minute, cost.milliseconds_per_entry));
         }
         advice_.evidence.write_cost_ms_per_minute = sum;
     }
@@ -253,7 +252,9 @@ class Writer {
         auto& evidence = advice_.evidence;
         if (context_.asked_planner) {
             evidence.checked.push_back(
-                "Each served statement was planned with and without the index (hypothetical, HypoPG).");
+                "Each served statement was planned with and without the index (hypothetical, HypoPG), the existing "
+                "indexes given "
+                "hypothetical twins both times so that like is compared with like.");
         } else {
             evidence.not_checked.push_back(
                 fmt::format("The planner was not asked: {} Costs are from our own formulas.", context_.why_not_asked));

@@ -21,29 +21,20 @@ struct Target {
     std::vector<std::string> assigned;
 };
 
-/// What one statement writes and how many relations it reads.
-struct Access {
-    std::optional<Target> target;
-    std::vector<const catalog::Relation*> relations;
-};
-
-Access access_of(const workload::ObservedStatement& statement, const catalog::Database& database) {
-    Access access;
+std::optional<Target> target_of(const workload::ObservedStatement& statement, const catalog::Database& database) {
     const auto tree = sql::parse(statement.text);
-    if (!tree) return access;
+    if (!tree) return std::nullopt;
     const auto shape = sql::analyze(*tree);
-    if (!shape) return access;
+    if (!shape) return std::nullopt;
     for (const sql::QueryLevel& level : shape->levels) {
         for (const sql::RelationReference& reference : level.relations) {
-            if (reference.origin != sql::RelationOrigin::base) continue;
-            const auto* relation = database.find_relation(reference.schema, reference.name);
-            if (relation == nullptr) continue;
-            access.relations.push_back(relation);
-            if (reference.target && !access.target)
-                access.target = Target{relation, level.kind, level.assigned_columns};
+            if (!reference.target) continue;
+            if (const auto* relation = database.find_relation(reference.schema, reference.name)) {
+                return Target{relation, level.kind, level.assigned_columns};
+            }
         }
     }
-    return access;
+    return std::nullopt;
 }
 
 void add_statement(const workload::ObservedStatement& statement, double window_minutes, const Target& target,
@@ -70,19 +61,6 @@ void add_statement(const workload::ObservedStatement& statement, double window_m
     }
 }
 
-/// Writes a scan, times scans a minute: the counters' own period cancels out.
-TableWrites scaled_counters(const catalog::RelationActivity& activity, double scans_per_minute) {
-    TableWrites writes;
-    const double scans = static_cast<double>(activity.sequential_scans + activity.index_scans);
-    if (scans <= 0) return writes;
-    const double scale = scans_per_minute / scans;
-    writes.rows_inserted = static_cast<double>(activity.rows_inserted) * scale;
-    writes.rows_updated = static_cast<double>(activity.rows_updated) * scale;
-    writes.rows_deleted = static_cast<double>(activity.rows_deleted) * scale;
-    writes.from_counters = true;
-    return writes;
-}
-
 }  // namespace
 
 std::map<const catalog::Relation*, TableWrites> table_writes(const workload::Workload& workload,
@@ -90,16 +68,10 @@ std::map<const catalog::Relation*, TableWrites> table_writes(const workload::Wor
     std::map<const catalog::Relation*, TableWrites> result;
     const double window = workload.window.count();
     if (window <= 0) return result;
-    std::map<const catalog::Relation*, double> scans_per_minute;
     for (const workload::ObservedStatement& statement : workload.statements) {
-        const Access access = access_of(statement, database);
-        if (access.target) add_statement(statement, window, *access.target, result[access.target->relation]);
-        for (const auto* relation : access.relations)
-            scans_per_minute[relation] += workload.calls_per_minute(statement);
-    }
-    for (const auto& [relation, scans] : scans_per_minute) {
-        if (relation->activity && !result.contains(relation))
-            result[relation] = scaled_counters(*relation->activity, scans);
+        if (const auto target = target_of(statement, database)) {
+            add_statement(statement, window, *target, result[target->relation]);
+        }
     }
     for (auto& [relation, writes] : result) {
         if (relation->activity && relation->activity->rows_updated > 0) {

@@ -21,14 +21,14 @@ struct TableWrites {
     double rows_deleted = 0;
     /// Rows updated by statements that assign the column.
     std::map<std::string, double> rows_assigning;
-    double write_time_ms = 0;    ///< time of the INSERTs seen, to learn what a row costs here
-    double timed_rows = 0;       ///< rows of those
-    double hot_share = 0;        ///< of updates that needed no index entry so far, from the table's counters
-    bool from_counters = false;  ///< scaled from the table's cumulative counters, since no DML was seen
+    double write_time_ms = 0;  ///< time of the INSERTs seen, to learn what a row costs here
+    double timed_rows = 0;     ///< rows of those
+    double hot_share = 0;      ///< of updates that needed no index entry so far, from the table's counters
 };
 
-/// Writes by relation, from the workload's own DML; for tables it does not write, from the ratio of writes to scans in
-/// the table's counters. Empty where the workload has no window (a file of statements): rates are then unknown.
+/// Writes by relation, from the workload's own DML. The tables' cumulative counters give no rate: a table that was just
+/// loaded would look as if it were written all the time. Empty where the workload has no window (a file of statements):
+/// rates are then unknown.
 [[nodiscard]] std::map<const catalog::Relation*, TableWrites> table_writes(const workload::Workload& workload,
                                                                            const catalog::Database& database);
 
