@@ -111,7 +111,7 @@ struct ClientWords {
     std::string_view hint;
 };
 
-// libpq's own messages carry no code. The program sets LC_MESSAGES to nothing else than C, so they are in English.
+// libpq's own messages carry no code. It translates them only after setlocale(), which this program never calls.
 constexpr std::array client_words{
     ClientWords{"no password supplied", "Give a password: in .pgpass, PGPASSWORD, a service file or with -W"},
     ClientWords{"Connection refused",

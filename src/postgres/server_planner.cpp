@@ -300,7 +300,7 @@ ServerPlanner::ServerPlanner(Connection& connection, ServerPlannerOptions option
 ServerPlanner::~ServerPlanner() = default;
 
 base::Result<plan::PlannedStatement> ServerPlanner::plan(std::string_view statement, const plan::WhatIf& what_if) {
-    if (impl_->connection.in_transaction()) {
+    if (impl_->connection.healthy() && impl_->connection.in_transaction()) {
         return Error{ErrorCode::internal, "The planner was given a connection inside a transaction", "", ""};
     }
     auto planned = impl_->run(statement, what_if);

@@ -269,7 +269,9 @@ TEST_F(Planner, ALostConnectionIsAnErrorNotACrash) {
     ASSERT_FALSE(planned);
     EXPECT_TRUE(planned.error().code == ErrorCode::connect_failed || planned.error().code == ErrorCode::retry_later);
     EXPECT_FALSE(connection.healthy());
-    EXPECT_FALSE(planner.plan("SELECT 1"));
+    const auto again = planner.plan("SELECT 1");
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, ErrorCode::connect_failed);
 }
 
 }  // namespace
