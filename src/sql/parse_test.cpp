@@ -4,9 +4,14 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include "sql/ast.hpp"
+#include "sql/identity.hpp"
+#include "sql/walk.hpp"
 
 namespace pganalytics::sql {
 namespace {
@@ -82,6 +87,28 @@ TEST(Parse, SurvivesTheCaps) {
         const auto copy = tree->clone_message();
         EXPECT_TRUE(equal_apart_from_locations(tree->message(), *copy));
     }
+}
+
+// What the fuzzer (fuzz/sql_fuzz.cpp) starts from and what it has found.
+TEST(Sql, SurvivesTheFuzzersCorpus) {
+    std::size_t files = 0;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::filesystem::path(PGANALYTICS_SOURCE_DIR) / "fuzz/corpus/sql")) {
+        ++files;
+        std::ifstream stream(entry.path(), std::ios::binary);
+        const std::string text{std::istreambuf_iterator<char>(stream), {}};
+        EXPECT_GT(base::to_integer(query_hash(text)), 0) << entry.path();
+        for (const auto& part : split_script(text)) EXPECT_LT(part.offset, text.size()) << entry.path();
+        const auto tree = parse(text);
+        if (!tree) continue;
+        const auto written = deparse(tree->message());
+        if (written) {
+            EXPECT_TRUE(equal_apart_from_locations(tree->message(), parse(*written)->message())) << entry.path();
+        }
+        const auto shape = analyze(*tree);
+        EXPECT_TRUE(shape || shape.error().code != ErrorCode::internal) << entry.path();
+    }
+    EXPECT_GT(files, 10U);
 }
 
 TEST(Compare, IgnoresLocationsOnly) {
