@@ -63,8 +63,8 @@ base::Result<std::vector<Step>> plan_steps(const ShopNames& names) {
     for (auto& part : sql::split_script(schema)) steps[0].statements.push_back(std::move(part.text));
     add_steps(data, steps);
     add_steps(indexes, steps);
-    // Visibility maps as a shop has them after its first nights: index-only scans depend on them.
     Step statistics{"statistics", {}};
+    // Visibility maps as a shop has them after its first nights: index-only scans depend on them.
     for (const auto& table : names.tables())
         statistics.statements.push_back("vacuum analyze public." + quoted(table.name));
     steps.push_back(std::move(statistics));
@@ -141,6 +141,18 @@ base::Status prepare_session(postgres::Connection& connection) {
                     "set max_parallel_workers_per_gather = 0", "set client_min_messages = warning"});
 }
 
+/// The loading is no part of the shop's life: counters that kept it would show millions of rows written between a few
+/// reads. Where the role may not reset them they stay as they are.
+void forget_loading(postgres::Connection& connection) {
+    if (connection.server_version() >= 150000) {
+        static_cast<void>(connection.query("select pg_stat_force_next_flush()"));
+    } else {
+        // Before 15 counters travel to a collector process, every half second.
+        static_cast<void>(connection.query("select pg_sleep(1)"));
+    }
+    static_cast<void>(connection.query("select pg_stat_reset()"));
+}
+
 base::Status drop_tables(postgres::Connection& connection, const Manifest& manifest) {
     for (const auto& table : manifest.tables) {
         PGANALYTICS_RETURN_IF_ERROR(
@@ -169,6 +181,7 @@ base::Result<CreatedShop> create_shop(postgres::Connection& connection, const Sh
     PGANALYTICS_ASSIGN(const auto steps, plan_steps(names));
     for (std::size_t i = 0; i < steps.size(); ++i) {
         if (options.progress) options.progress(steps[i].name, static_cast<int>(i), static_cast<int>(steps.size()));
+        if (i + 1 == steps.size()) forget_loading(connection);
         PGANALYTICS_RETURN_IF_ERROR(run_all(connection, steps[i].statements));
     }
     PGANALYTICS_RETURN_IF_ERROR(run(connection, "update pganalytics_sample.manifest set state = 'ready'"));

@@ -5,3 +5,6 @@ pganalytics_integration_test(shop_sample_test
 pganalytics_integration_test(shop_honesty_test DEEP
   SOURCES shop_honesty_test.cpp
   LIBRARIES test_cluster pganalytics_simulation)
+pganalytics_integration_test(shop_score_test DEEP
+  SOURCES shop_score_test.cpp
+  LIBRARIES test_cluster pganalytics_workflow pganalytics_evaluation)

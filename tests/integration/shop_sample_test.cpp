@@ -122,6 +122,18 @@ TEST_F(ShopSample, EveryStatementIsSeenUnderItsHash) {
     }
 }
 
+TEST_F(ShopSample, TheLoadingIsNotCountedAsTraffic) {
+    make("fresh", 6);
+    auto connection = cluster().connect("fresh");
+    EXPECT_EQ(query_value(connection,
+                          "select coalesce(sum(n_tup_ins), 0) from pg_stat_user_tables where schemaname = 'public'"),
+              "0");
+    EXPECT_EQ(
+        query_value(connection,
+                    "select count(*) from pg_stat_user_tables where schemaname = 'public' and last_analyze is null"),
+        "0");
+}
+
 TEST_F(ShopSample, IsFoundAgainAndReplacedOnlyByAnother) {
     const auto truth = make("again", 1);
     auto connection = cluster().connect("again");
