@@ -15,8 +15,9 @@ constexpr std::int64_t longest_lookback_hours = 400 * 24;
 
 store::Window read_window(Parameters& parameters, const base::Clock& clock) {
     const auto hours = parameters.integer("lookback_hours", 1, longest_lookback_hours).value_or(24);
-    const auto now = clock.now();
-    return {now - std::chrono::hours(hours), now};
+    // To the minute, so that the same question asked again within it has the same answer, and the same ETag.
+    const base::Timestamp ends = std::chrono::ceil<std::chrono::minutes>(clock.now());
+    return {ends - std::chrono::hours(hours), ends};
 }
 
 Answer list(const RouteContext& context, Call& call) {
