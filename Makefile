@@ -56,13 +56,16 @@ coverage: ## line coverage of src/, held above 80 %
 	gcovr --root . --filter 'src/' --exclude '.*_test\.cpp' --exclude-throw-branches --fail-under-line 80 --print-summary build-coverage
 
 update-cases: build ## rewrite the expected part of tests/cases; review the diff
-	PGANALYTICS_TEST_UPDATE_CASES=1 ctest --test-dir $(BUILD) -L unit
+	PGANALYTICS_UPDATE_CASES=1 ctest --test-dir $(BUILD) -L unit
 
 fuzz: ## libFuzzer targets, one minute each
 	@scripts/setup --fuzz
 	@cmake --preset fuzz > /dev/null
-	@cmake --build build-fuzz -j $(JOBS)
-	@for target in build-fuzz/fuzz/*_fuzz; do echo "== $$target"; $$target -max_total_time=60 || exit 1; done
+	@cmake --build build-fuzz -j $(JOBS) --target fuzzers
+	@for target in build-fuzz/fuzz/*_fuzz; do \
+	  name=$$(basename $$target _fuzz); mkdir -p build-fuzz/corpus/$$name; echo "== $$target"; \
+	  $$target -max_total_time=60 -max_len=3000 build-fuzz/corpus/$$name fuzz/corpus/$$name || exit 1; \
+	done
 
 clean: ## remove every build folder
 	rm -rf build build-*
