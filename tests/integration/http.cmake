@@ -14,3 +14,9 @@ add_test(NAME integration.http_openapi
          COMMAND /usr/bin/python3 ${CMAKE_CURRENT_SOURCE_DIR}/http_openapi_check.py $<TARGET_FILE:http_server_under_test>
                  ${CMAKE_SOURCE_DIR}/api/openapi.yaml)
 set_tests_properties(integration.http_openapi PROPERTIES LABELS integration TIMEOUT 600)
+
+# The alerts fire where they should. scripts/setup puts promtool into build/tools where the system has none.
+add_test(NAME integration.http_prometheus_alerts
+         COMMAND sh -c "PATH=\"$PATH:${CMAKE_SOURCE_DIR}/build/tools\" exec promtool test rules http_prometheus_alerts_test.yml"
+         WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+set_tests_properties(integration.http_prometheus_alerts PROPERTIES LABELS integration TIMEOUT 60)
