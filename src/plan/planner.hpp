@@ -38,8 +38,8 @@ struct PlannedStatement {
     std::string planned_text;          ///< what was really planned: after repairs, or the SELECT in place of DML
     std::vector<std::string> repairs;  ///< what had to be changed to plan it, in words; empty as a rule
     std::vector<HypotheticalIndex> hypothetical;  ///< in the order given
-    std::string explain_json;   ///< as EXPLAIN printed it, to be kept: empty where the planner is no server
-    bool dml_as_select = false;                   ///< planned as the equivalent SELECT because the privilege is missing
+    std::string explain_json;    ///< as EXPLAIN printed it, to be kept: empty where the planner is no server
+    bool dml_as_select = false;  ///< planned as the equivalent SELECT because the privilege is missing
 };
 
 class Planner {
