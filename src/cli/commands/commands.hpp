@@ -1,0 +1,27 @@
+#pragma once
+// Each command adds itself to the tree. What it shares with others is in workflow; here it parses, calls and renders.
+
+namespace CLI {
+class App;
+}
+
+namespace pganalytics::cli {
+
+class Program;
+
+void add_up(CLI::App& tree, Program& program);
+void add_serve(CLI::App& tree, Program& program);
+void add_analyze(CLI::App& tree, Program& program);
+void add_targets(CLI::App& tree, Program& program);
+void add_queries(CLI::App& tree, Program& program);
+void add_recommendations(CLI::App& tree, Program& program);
+void add_evaluate(CLI::App& tree, Program& program);
+void add_sample(CLI::App& tree, Program& program);
+void add_setup_target(CLI::App& tree, Program& program);
+void add_check(CLI::App& tree, Program& program);
+void add_migrate(CLI::App& tree, Program& program);
+void add_token(CLI::App& tree, Program& program);
+void add_config(CLI::App& tree, Program& program);
+void add_completion(CLI::App& tree, Program& program);
+
+}  // namespace pganalytics::cli

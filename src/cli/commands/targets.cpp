@@ -1,0 +1,127 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/commands/repository_session.hpp"
+#include "cli/connection_flags.hpp"
+#include "cli/program.hpp"
+#include "cli/table.hpp"
+#include "postgres/connection.hpp"
+
+namespace pganalytics::cli {
+
+namespace {
+
+struct TargetFlags {
+    ConnectionFlags connection;
+    std::string name;
+    std::vector<std::string> databases;
+    bool no_check = false;
+    bool keep_history = false;
+};
+
+Style style_of(std::string_view state) {
+    if (state == "ok") return Style::good;
+    if (state == "unreachable") return Style::bad;
+    return state == "degraded" ? Style::warning : Style::dim;
+}
+
+base::Result<int> list_targets(Invocation& invocation) {
+    PGANALYTICS_ASSIGN(const auto format, parse_output_format(invocation.output_name));
+    PGANALYTICS_ASSIGN(auto session, workflow::RepositoryAccess::open(invocation.config, workflow::AccessMode::share));
+    auto targets = session.targets();
+    PGANALYTICS_ASSIGN(const auto list, targets.list());
+    Table table;
+    table.empty_words = "No target is known. `pganalytics targets add <conninfo>` adds one.";
+    table.columns = {{"Id", "id", Align::right},
+                     {"Name", "name"},
+                     {"State", "state"},
+                     {"Version", "server_version", Align::right},
+                     {"Last collected", "last_collected_at"},
+                     {"Connection", "conninfo", Align::left, 60},
+                     {"Detail", "state_detail", Align::left, 60}};
+    for (const auto& target : list) {
+        table.rows.push_back(
+            {integer_cell(base::to_integer(target.id)), text_cell(target.name),
+             text_cell(target.state, style_of(target.state)),
+             target.server_version ? integer_cell(*target.server_version) : null_cell(),
+             target.last_collected_at ? text_cell(base::to_rfc3339(*target.last_collected_at)) : null_cell("never"),
+             text_cell(target.conninfo_shown), text_cell(target.state_detail)});
+    }
+    print(invocation.terminal, table, format);
+    return 0;
+}
+
+base::Result<int> add_target(Invocation& invocation, const TargetFlags& flags) {
+    if (!flags.connection.given()) {
+        return base::Error{base::ErrorCode::usage, "no target was given",
+                           "Say `pganalytics targets add <conninfo>`, with what psql would take.", "conninfo"};
+    }
+    PGANALYTICS_ASSIGN(const auto conninfo, flags.connection.conninfo(invocation.terminal));
+    std::string shown;
+    if (!flags.no_check) {
+        PGANALYTICS_ASSIGN(const auto connection, postgres::Connection::open(conninfo));
+        shown = connection.redacted();
+    } else if (flags.name.empty()) {
+        return base::Error{base::ErrorCode::usage, "a target that is not connected to needs a name", "Give --name.",
+                           "--name"};
+    }
+    PGANALYTICS_ASSIGN(auto session, workflow::RepositoryAccess::open(invocation.config, workflow::AccessMode::share));
+    auto targets = session.targets();
+    std::string name = flags.name;
+    if (name.empty()) {
+        const std::string_view rest = std::string_view(shown).substr(shown.find('@') + 1);
+        name = rest.substr(0, rest.rfind('/'));
+    }
+    PGANALYTICS_ASSIGN(const auto target, targets.add({name, conninfo, flags.databases, false}));
+    invocation.terminal.note(fmt::format("target {} added as {}; a running server collects it within seconds",
+                                         target.name, base::to_integer(target.id)));
+    return 0;
+}
+
+base::Result<int> remove_target(Invocation& invocation, const TargetFlags& flags) {
+    PGANALYTICS_ASSIGN(auto session, workflow::RepositoryAccess::open(invocation.config, workflow::AccessMode::share));
+    auto targets = session.targets();
+    PGANALYTICS_ASSIGN(const auto target, find_target(targets, flags.name));
+    PGANALYTICS_RETURN_IF_ERROR(targets.remove(target.id, flags.keep_history));
+    invocation.terminal.note(fmt::format("target {} removed{}", target.name,
+                                         flags.keep_history ? ", its history kept" : " with its history"));
+    return 0;
+}
+
+}  // namespace
+
+void add_targets(CLI::App& tree, Program& program) {
+    auto flags = std::make_shared<TargetFlags>();
+    auto* command = tree.add_subcommand("targets", "The servers that are watched: list, add, remove");
+    auto* list = command->add_subcommand("list", "List the targets (also what `targets` alone does)");
+    auto* add = command->add_subcommand("add", "Watch a server");
+    flags->connection.add_to(*add);
+    add->add_option("--name", flags->name, "What to call it; host:port otherwise")->type_name("NAME");
+    add->add_option("--database", flags->databases, "Only databases whose name fits this pattern (* and ?)")
+        ->type_name("PATTERN");
+    add->add_flag("--no-check", flags->no_check, "Add it without connecting now");
+    auto* remove = command->add_subcommand("remove", "Forget a target");
+    remove->add_option("target", flags->name, "Name or id")->required()->type_name("TARGET");
+    remove->add_flag("--keep-history", flags->keep_history, "Keep what was collected from it");
+    command->require_subcommand(0, 1);
+    add->callback([flags, &program] {
+        program.choose([flags](Invocation& invocation) { return add_target(invocation, *flags); });
+    });
+    remove->callback([flags, &program] {
+        program.choose([flags](Invocation& invocation) { return remove_target(invocation, *flags); });
+    });
+    const auto listing = [&program] {
+        program.choose([](Invocation& invocation) { return list_targets(invocation); });
+    };
+    list->callback(listing);
+    command->callback([command, listing] {
+        if (command->get_subcommands().empty()) listing();
+    });
+}
+
+}  // namespace pganalytics::cli
