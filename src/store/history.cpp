@@ -58,8 +58,8 @@ base::Result<std::vector<HistoryPoint>> series(postgres::Connection& connection,
     const double step_s = step ? step->count() : 0;
     // A step that is a multiple of a bucket needs nothing finer than the bucket.
     const auto fits = [&](double bucket) { return step_s >= bucket && std::fmod(step_s, bucket) == 0; };
-    const Level at_least = fits(3600) ? Level::hour : fits(600) ? Level::ten_minutes : Level::raw;
-    const auto pieces = finest_pieces(coverages, window.from, window.to, at_least);
+    const Level coarsest = fits(3600) ? Level::hour : fits(600) ? Level::ten_minutes : Level::raw;
+    const auto pieces = pieces_of(coverages, window.from, window.to, coarsest);
     const std::string bucket =
         step ? fmt::format("to_timestamp(floor(extract(epoch from m.begins) / {0}) * {0})", step_s) : "m.begins";
     const std::string length = step ? fmt::format("{}::double precision", step_s) : "max(m.length_s)";
@@ -93,7 +93,7 @@ base::Result<std::vector<std::string>> History::databases(base::TargetId target,
             PGANALYTICS_RETURN_IF_ERROR(check_window(window));
             PGANALYTICS_ASSIGN(const auto coverages, read_coverages(connection));
             const auto source =
-                history_source(coarsest_pieces(coverages, window.from, window.to), "m.target_id = " + sql_text(target));
+                history_source(pieces_of(coverages, window.from, window.to), "m.target_id = " + sql_text(target));
             PGANALYTICS_ASSIGN(
                 const auto rows,
                 connection.query(fmt::format("select k.database_name from {} as m {} group by k.database_name "
@@ -111,7 +111,7 @@ base::Result<workload::Workload> History::workload(base::TargetId target, std::s
         PGANALYTICS_RETURN_IF_ERROR(check_window(window));
         PGANALYTICS_ASSIGN(const auto coverages, read_coverages(connection));
         const auto source =
-            history_source(coarsest_pieces(coverages, window.from, window.to), "m.target_id = " + sql_text(target));
+            history_source(pieces_of(coverages, window.from, window.to), "m.target_id = " + sql_text(target));
         PGANALYTICS_ASSIGN(
             const auto rows,
             connection.query(fmt::format("select s.query_hash, s.fingerprint_hash, s.query_text, s.has_literals, "
@@ -301,13 +301,13 @@ base::Result<std::vector<ActivitySample>> History::activity(base::TargetId targe
                     return static_cast<int>(rows.integer(row, column).value_or(0));
                 };
                 ActivitySample sample;
-            sample.sampled_at = time_cell(rows, row, 0);
-            sample.database_name = database_name;
-            sample.active = count(1);
-            sample.idle_in_transaction = count(2);
-            sample.waiting_for_lock = count(3);
-            sample.total = count(4);
-            sample.available_memory_percent = rows.number(row, 5);
+                sample.sampled_at = time_cell(rows, row, 0);
+                sample.database_name = database_name;
+                sample.active = count(1);
+                sample.idle_in_transaction = count(2);
+                sample.waiting_for_lock = count(3);
+                sample.total = count(4);
+                sample.available_memory_percent = rows.number(row, 5);
                 sample.longest_transaction_seconds = rows.number(row, 6);
                 const auto waits = nlohmann::json::parse(rows.text(row, 7), nullptr, false);
                 if (waits.is_array()) {

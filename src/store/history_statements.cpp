@@ -138,7 +138,7 @@ base::Result<Page<StatementSummary>> list(postgres::Connection& connection, cons
     parameters.emplace_back(std::to_string(filter.limit + 1));
     PGANALYTICS_ASSIGN(
         const auto rows,
-        connection.query(list_statement(filter, coarsest_pieces(coverages, position.window.from, position.window.to)),
+        connection.query(list_statement(filter, pieces_of(coverages, position.window.from, position.window.to)),
                          parameters));
     PGANALYTICS_ASSIGN(const auto observed, observed_minutes(connection, coverages, position.window));
     Page<StatementSummary> page;

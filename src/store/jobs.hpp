@@ -43,8 +43,8 @@ struct NewJob {
     std::optional<base::TargetId> target_id;
     std::string payload_json = "{}";
     /// While a pending or running job of this kind has the same key, enqueue gives that one instead of a second.
-    std::optional<std::string> unique_key;
-    std::optional<base::Timestamp> not_before;
+    std::optional<std::string> unique_key{};
+    std::optional<base::Timestamp> not_before{};
     int max_attempts = 3;
     int priority = 0;  ///< higher first
 };

@@ -18,12 +18,34 @@ Timestamp bucket_end(Timestamp time, std::chrono::seconds bucket) {
     return begin == time ? time : begin + bucket;
 }
 
-const Coverage& of(const Coverages& coverages, Level level) {
-    return coverages[static_cast<std::size_t>(level)];
+struct Span {
+    Timestamp from, to;
+};
+
+/// The part of [from, to) that a level of buckets serves: whole buckets where it is `wanted`, and everything of which
+/// nothing finer is left. Empty where from >= to.
+Span served_by(const Coverage& level, const Coverage& finer, std::chrono::seconds bucket, bool wanted, Span span) {
+    const auto left_alone = std::min(span.to, finer.kept_from);
+    const auto from = span.from < finer.kept_from ? span.from : bucket_end(span.from, bucket);
+    const auto to =
+        wanted ? std::max(left_alone, std::min(bucket_begin(span.to, bucket), level.rolled_up_to)) : left_alone;
+    return {from, to};
 }
 
 void add(std::vector<Piece>& pieces, Level level, Timestamp from, Timestamp to) {
     if (from < to) pieces.push_back({level, from, to});
+}
+
+void add_fine(std::vector<Piece>& pieces, const Coverages& coverages, Span span, Level coarsest) {
+    if (span.from >= span.to) return;
+    const auto tens = served_by(coverages[1], coverages[0], 600s, coarsest != Level::raw, span);
+    if (tens.from >= tens.to) {
+        add(pieces, Level::raw, span.from, span.to);
+        return;
+    }
+    add(pieces, Level::raw, span.from, tens.from);
+    add(pieces, Level::ten_minutes, tens.from, tens.to);
+    add(pieces, Level::raw, tens.to, span.to);
 }
 
 }  // namespace
@@ -54,50 +76,16 @@ Timestamp bucket_begin(Timestamp time, std::chrono::seconds bucket) {
     return Timestamp(std::chrono::microseconds(value - rest));
 }
 
-std::vector<Piece> coarsest_pieces(const Coverages& coverages, Timestamp from, Timestamp to) {
+std::vector<Piece> pieces_of(const Coverages& coverages, Timestamp from, Timestamp to, Level coarsest) {
     std::vector<Piece> pieces;
-    const auto& raw = of(coverages, Level::raw);
-    const auto& ten = of(coverages, Level::ten_minutes);
-    const auto& hour = of(coverages, Level::hour);
-    // Hours: whole ones, and everything of which nothing finer is left.
-    const auto hours_from = from < ten.kept_from ? from : bucket_end(from, 3600s);
-    const auto hours_to = std::max(std::min(bucket_begin(to, 3600s), hour.rolled_up_to), std::min(to, ten.kept_from));
-    if (hours_from >= hours_to) {
-        // Inside an hour or two: the same one level down.
-        const auto tens_from = from < raw.kept_from ? from : bucket_end(from, 600s);
-        const auto tens_to = std::max(std::min(bucket_begin(to, 600s), ten.rolled_up_to), std::min(to, raw.kept_from));
-        if (tens_from >= tens_to) {
-            add(pieces, Level::raw, from, to);
-            return pieces;
-        }
-        add(pieces, Level::raw, from, tens_from);
-        add(pieces, Level::ten_minutes, tens_from, tens_to);
-        add(pieces, Level::raw, tens_to, to);
+    const auto hours = served_by(coverages[2], coverages[1], 3600s, coarsest == Level::hour, {from, to});
+    if (hours.from >= hours.to) {
+        add_fine(pieces, coverages, {from, to}, coarsest);
         return pieces;
     }
-    const auto head_tens =
-        hours_from > from ? (from < raw.kept_from ? from : std::min(bucket_end(from, 600s), hours_from)) : hours_from;
-    add(pieces, Level::raw, from, head_tens);
-    add(pieces, Level::ten_minutes, head_tens, hours_from);
-    add(pieces, Level::hour, hours_from, hours_to);
-    const auto tail_tens =
-        std::max({hours_to, std::min(bucket_begin(to, 600s), ten.rolled_up_to), std::min(to, raw.kept_from)});
-    add(pieces, Level::ten_minutes, hours_to, tail_tens);
-    add(pieces, Level::raw, tail_tens, to);
-    return pieces;
-}
-
-std::vector<Piece> finest_pieces(const Coverages& coverages, Timestamp from, Timestamp to, Level at_least) {
-    std::vector<Piece> pieces;
-    // Where a level may be used: from what is kept of it, up to where it was rolled up.
-    const auto raw_from = at_least == Level::raw ? std::max(from, of(coverages, Level::raw).kept_from)
-                                                 : std::max(from, of(coverages, at_least).rolled_up_to);
-    const auto ten_from = at_least == Level::hour
-                              ? std::min(raw_from, std::max(from, of(coverages, Level::hour).rolled_up_to))
-                              : std::max(from, of(coverages, Level::ten_minutes).kept_from);
-    add(pieces, Level::hour, from, std::min(ten_from, to));
-    add(pieces, Level::ten_minutes, std::min(ten_from, to), std::min(std::max(raw_from, ten_from), to));
-    add(pieces, Level::raw, std::max({from, raw_from, ten_from}), to);
+    add_fine(pieces, coverages, {from, hours.from}, coarsest);
+    add(pieces, Level::hour, hours.from, hours.to);
+    add_fine(pieces, coverages, {hours.to, to}, coarsest);
     return pieces;
 }
 

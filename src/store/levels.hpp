@@ -38,12 +38,10 @@ struct Piece {
     base::Timestamp from, to;
     friend bool operator==(const Piece&, const Piece&) = default;
 };
-/// The whole of [from, to), oldest part first, each at the coarsest level that is exact for it. What is kept only in
-/// buckets counts as a whole where the bucket begins inside.
-[[nodiscard]] std::vector<Piece> coarsest_pieces(const Coverages& coverages, base::Timestamp from, base::Timestamp to);
-/// The same, each at the finest level kept for it, but no finer than `at_least`.
-[[nodiscard]] std::vector<Piece> finest_pieces(const Coverages& coverages, base::Timestamp from, base::Timestamp to,
-                                               Level at_least = Level::raw);
+/// The whole of [from, to), oldest part first, each at the coarsest level that is exact for it but no coarser than
+/// `coarsest`; what is kept only in coarser buckets comes from those, and counts where the bucket begins inside.
+[[nodiscard]] std::vector<Piece> pieces_of(const Coverages& coverages, base::Timestamp from, base::Timestamp to,
+                                           Level coarsest = Level::hour);
 
 /// Held (shared) by whoever adds to the history, (exclusively) by whoever rolls it up or thins it, until the
 /// transaction ends: a row never falls between a roll-up and what it was rolled up from.

@@ -3,3 +3,6 @@ target_include_directories(store_fixture PUBLIC ${CMAKE_SOURCE_DIR}/tests)
 target_link_libraries(store_fixture PUBLIC pganalytics_store GTest::gtest)
 
 pganalytics_integration_test(store_migrations_test SOURCES store_migrations_test.cpp LIBRARIES store_fixture)
+pganalytics_integration_test(store_history_test SOURCES store_history_test.cpp LIBRARIES store_fixture)
+pganalytics_integration_test(store_workflow_test SOURCES store_workflow_test.cpp LIBRARIES store_fixture)
+pganalytics_integration_test(store_pgtap_test SOURCES store_pgtap_test.cpp LIBRARIES store_fixture)

@@ -12,6 +12,8 @@ namespace pganalytics::store {
 std::unique_ptr<postgres::PrivateCluster> StoreTest::cluster_;
 
 void StoreTest::SetUpTestSuite() {
+    // One for all suites of the executable; stopped when it ends.
+    if (cluster_) return;
     std::string folder = "/tmp/pga-store-XXXXXX";
     if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no temporary folder");
     chmod(folder.c_str(), 0755);
@@ -22,8 +24,6 @@ void StoreTest::SetUpTestSuite() {
     if (!started) throw std::runtime_error(started.error().to_string());
     cluster_ = std::make_unique<postgres::PrivateCluster>(std::move(started).value());
 }
-
-void StoreTest::TearDownTestSuite() { cluster_.reset(); }
 
 void StoreTest::SetUp() {
     conninfo_ = new_database();
@@ -58,12 +58,16 @@ TargetStore StoreTest::targets() {
 }
 
 base::TargetId StoreTest::add_target(const std::string& name) {
-    return expect_value(targets().add({.name = name, .conninfo = base::Secret("host=db password=canary"), .database_filter = {}})).id;
+    return expect_value(targets().add(
+                            {.name = name, .conninfo = base::Secret("host=db password=canary"), .database_filter = {}}))
+        .id;
 }
 
-workload::StatementKey StoreTest::announce(base::TargetId target, std::int64_t queryid, const std::string& text, const std::string& database) {
+workload::StatementKey StoreTest::announce(base::TargetId target, std::int64_t queryid, const std::string& text,
+                                           const std::string& database) {
     KnownStatement statement;
-    statement.key = {.database = base::Oid{5}, .user = base::Oid{10}, .query_id = base::QueryId{queryid}, .top_level = true};
+    statement.key = {
+        .database = base::Oid{5}, .user = base::Oid{10}, .query_id = base::QueryId{queryid}, .top_level = true};
     statement.database_name = database;
     statement.user_name = "app";
     statement.query_hash = base::QueryHash{1000 + queryid};

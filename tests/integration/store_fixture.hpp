@@ -28,7 +28,6 @@ inline void expect_done(const base::Status& status) {
 class StoreTest : public testing::Test {
   public:
     static void SetUpTestSuite();
-    static void TearDownTestSuite();
 
   protected:
     void SetUp() override;
@@ -44,7 +43,8 @@ class StoreTest : public testing::Test {
     [[nodiscard]] TargetStore targets();
     base::TargetId add_target(const std::string& name = "shop");
     /// Announces a statement of database `shop` by its queryid; its hash is 1000 + queryid.
-    workload::StatementKey announce(base::TargetId target, std::int64_t queryid, const std::string& text, const std::string& database = "shop");
+    workload::StatementKey announce(base::TargetId target, std::int64_t queryid, const std::string& text,
+                                    const std::string& database = "shop");
 
   private:
     static std::unique_ptr<postgres::PrivateCluster> cluster_;

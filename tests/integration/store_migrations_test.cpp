@@ -60,7 +60,8 @@ TEST_F(Migrations, SurviveARace) {
 
 TEST_F(Migrations, RefuseAChangedFile) {
     auto connection = connect(conninfo());
-    expect_done(connection.execute_script("update pganalytics.schema_migrations set checksum = 'other' where version = 2"));
+    expect_done(
+        connection.execute_script("update pganalytics.schema_migrations set checksum = 'other' where version = 2"));
     const auto report = repository().migrate();
     ASSERT_FALSE(report);
     EXPECT_EQ(report.error().code, base::ErrorCode::conflict);
@@ -69,7 +70,8 @@ TEST_F(Migrations, RefuseAChangedFile) {
 
 TEST_F(Migrations, RefuseANewerRepository) {
     auto connection = connect(conninfo());
-    expect_done(connection.execute_script("insert into pganalytics.schema_migrations values (9999, '9999_later.sql', 'x')"));
+    expect_done(
+        connection.execute_script("insert into pganalytics.schema_migrations values (9999, '9999_later.sql', 'x')"));
     const auto report = repository().migrate();
     ASSERT_FALSE(report);
     EXPECT_EQ(report.error().code, base::ErrorCode::unsupported);
@@ -93,8 +95,10 @@ TEST_F(Migrations, SayWhichRolesCouldNotBeMade) {
     const auto conninfo = new_database();
     auto owner = connect(conninfo);
     const auto database = owner.database();
-    expect_done(owner.execute_script(postgres::our_sql("grant create on database {} to modest", postgres::identifier(database))));
-    Repository modest(base::Secret("host=" + cluster().socket_folder().string() + " user=modest password=p dbname=" + database));
+    expect_done(owner.execute_script(
+        postgres::our_sql("grant create on database {} to modest", postgres::identifier(database))));
+    Repository modest(
+        base::Secret("host=" + cluster().socket_folder().string() + " user=modest password=p dbname=" + database));
     const auto report = modest.migrate();
     expect_done(superuser.execute_script("alter role kept_reader rename to pganalytics_reader"));
     ASSERT_TRUE(report) << report.error().to_string();
@@ -118,19 +122,25 @@ TEST_F(Migrations, LetReadersReadButNotSecrets) {
 }
 
 TEST_F(Migrations, CommentEveryTableAndColumn) {
-    EXPECT_EQ(value("select coalesce(string_agg(c.relname || '.' || a.attname, ', '), '') from pg_class c join pg_attribute a on a.attrelid = c.oid "
-                    "where c.relnamespace = 'pganalytics'::regnamespace and c.relkind in ('r', 'p', 'v') and not c.relispartition and a.attnum > 0 "
+    EXPECT_EQ(value("select coalesce(string_agg(c.relname || '.' || a.attname, ', '), '') from pg_class c join "
+                    "pg_attribute a on a.attrelid = c.oid "
+                    "where c.relnamespace = 'pganalytics'::regnamespace and c.relkind in ('r', 'p', 'v') and not "
+                    "c.relispartition and a.attnum > 0 "
                     "and col_description(c.oid, a.attnum) is null"),
               "");
-    EXPECT_EQ(value("select coalesce(string_agg(relname, ', '), '') from pg_class where relnamespace = 'pganalytics'::regnamespace "
-                    "and relkind in ('r', 'p', 'v') and not relispartition and obj_description(oid, 'pg_class') is null"),
-              "");
+    EXPECT_EQ(
+        value("select coalesce(string_agg(relname, ', '), '') from pg_class where relnamespace = "
+              "'pganalytics'::regnamespace "
+              "and relkind in ('r', 'p', 'v') and not relispartition and obj_description(oid, 'pg_class') is null"),
+        "");
 }
 
 TEST_F(Migrations, LeadTheKeysOfTheHistoryWithTheTarget) {
-    for (const auto* table : {"metrics_raw", "metrics_10_minutes", "metrics_hours", "collection_intervals", "observed_hours", "explain_plans",
-                              "catalog_snapshots", "settings_history", "activity_samples", "statement_keys", "statement_examples"}) {
-        EXPECT_EQ(value(std::string("select a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] "
+    for (const auto* table : {"metrics_raw", "metrics_10_minutes", "metrics_hours", "collection_intervals",
+                              "observed_hours", "explain_plans", "catalog_snapshots", "settings_history",
+                              "activity_samples", "statement_keys", "statement_examples"}) {
+        EXPECT_EQ(value(std::string("select a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid "
+                                    "and a.attnum = i.indkey[0] "
                                     "where i.indisprimary and i.indrelid = 'pganalytics.") +
                         table + "'::regclass"),
                   "target_id")
@@ -145,21 +155,30 @@ std::string schema_page(postgres::Connection& connection) {
         "Schema `pganalytics` of the repository. Made from the comments in the database: after a change run\n"
         "`PGANALYTICS_UPDATE_DOCS=1 ctest -R store_migrations_test`.\n";
     const auto relations = expect_value(connection.query(
-        "select c.relname, obj_description(c.oid, 'pg_class'), c.relkind = 'v' from pg_class c where c.relnamespace = 'pganalytics'::regnamespace "
+        "select c.relname, obj_description(c.oid, 'pg_class'), c.relkind = 'v' from pg_class c where c.relnamespace = "
+        "'pganalytics'::regnamespace "
         "and c.relkind in ('r', 'p', 'v') and not c.relispartition order by c.relkind = 'v', c.relname"));
     for (std::size_t i = 0; i < relations.size(); ++i) {
-        page += "\n## " + relations.text(i, 0) + (relations.boolean(i, 2) ? " (view)" : "") + "\n\n" + relations.text(i, 1) + "\n\n| Column | Type | Meaning |\n|---|---|---|\n";
-        const auto columns = expect_value(connection.query("select a.attname, format_type(a.atttypid, a.atttypmod), col_description(a.attrelid, a.attnum) from pg_attribute a "
-                                                           "where a.attrelid = ('pganalytics.' || $1)::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum",
-                                                           {relations.text(i, 0)}));
+        page += "\n## " + relations.text(i, 0) + (relations.boolean(i, 2) ? " (view)" : "") + "\n\n" +
+                relations.text(i, 1) + "\n\n| Column | Type | Meaning |\n|---|---|---|\n";
+        const auto columns =
+            expect_value(connection.query("select a.attname, format_type(a.atttypid, a.atttypmod), "
+                                          "col_description(a.attrelid, a.attnum) from pg_attribute a "
+                                          "where a.attrelid = ('pganalytics.' || $1)::regclass and a.attnum > 0 and "
+                                          "not a.attisdropped order by a.attnum",
+                                          {relations.text(i, 0)}));
         for (std::size_t row = 0; row < columns.size(); ++row) {
-            page += "| `" + columns.text(row, 0) + "` | " + columns.text(row, 1) + " | " + columns.text(row, 2) + " |\n";
+            page +=
+                "| `" + columns.text(row, 0) + "` | " + columns.text(row, 1) + " | " + columns.text(row, 2) + " |\n";
         }
     }
     page += "\n## Functions\n\n| Function | Does |\n|---|---|\n";
-    const auto functions = expect_value(connection.query("select p.proname || '(' || pg_get_function_arguments(p.oid) || ')', obj_description(p.oid, 'pg_proc') from pg_proc p "
-                                                         "where p.pronamespace = 'pganalytics'::regnamespace order by 1"));
-    for (std::size_t row = 0; row < functions.size(); ++row) page += "| `" + functions.text(row, 0) + "` | " + functions.text(row, 1) + " |\n";
+    const auto functions =
+        expect_value(connection.query("select p.proname || '(' || pg_get_function_arguments(p.oid) || ')', "
+                                      "obj_description(p.oid, 'pg_proc') from pg_proc p "
+                                      "where p.pronamespace = 'pganalytics'::regnamespace order by 1"));
+    for (std::size_t row = 0; row < functions.size(); ++row)
+        page += "| `" + functions.text(row, 0) + "` | " + functions.text(row, 1) + " |\n";
     return page;
 }
 
@@ -171,7 +190,8 @@ TEST_F(Migrations, AreDescribedInTheManual) {
     std::ifstream in(file);
     std::stringstream text;
     text << in.rdbuf();
-    EXPECT_EQ(text.str(), page) << "docs/schema.md is not current: run PGANALYTICS_UPDATE_DOCS=1 ctest -R store_migrations_test";
+    EXPECT_EQ(text.str(), page)
+        << "docs/schema.md is not current: run PGANALYTICS_UPDATE_DOCS=1 ctest -R store_migrations_test";
 }
 
 }  // namespace
