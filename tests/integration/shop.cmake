@@ -8,3 +8,4 @@ pganalytics_integration_test(shop_honesty_test DEEP
 pganalytics_integration_test(shop_score_test DEEP
   SOURCES shop_score_test.cpp
   LIBRARIES test_cluster pganalytics_workflow pganalytics_evaluation)
+set_tests_properties(integration.shop_score_test PROPERTIES TIMEOUT 1800)
