@@ -6,6 +6,13 @@ namespace pganalytics::collector {
 
 namespace {
 
+/// Whether `stats_since` tells that counting began anew after what we know. Known on one side only means that the
+/// extension was updated in between; then a time after our last sample tells it as well.
+bool began_anew(const CumulativeEntry& entry, const std::optional<base::Timestamp>& known, base::Timestamp last_seen) {
+    if (!entry.stats_since) return false;
+    return known ? *entry.stats_since != *known : *entry.stats_since > last_seen;
+}
+
 bool ran(const workload::Counters& delta) {
     return delta.calls > 0 || delta.plans.value_or(0) > 0;
 }
@@ -30,7 +37,9 @@ DeltaReport DeltaTracker::compare_server(const CumulativeSample& sample) {
         sample.system_identifier && last_->system_identifier && *sample.system_identifier != *last_->system_identifier;
     report.server_replaced = other_identity || (started_anew && sample.server_started < last_->ended);
     report.server_restarted = started_anew && !report.server_replaced;
-    report.reset = !report.server_replaced && sample.stats_reset != last_->stats_reset;
+    // Known on one side only: the extension was updated, or downgraded, in between.
+    report.reset = !report.server_replaced && sample.stats_reset && last_->stats_reset &&
+                   *sample.stats_reset != *last_->stats_reset;
     if (sample.dealloc && last_->dealloc && !report.reset && *sample.dealloc >= *last_->dealloc)
         report.evictions = *sample.dealloc - *last_->dealloc;
     return report;
@@ -53,7 +62,7 @@ void DeltaTracker::take_entry(const CumulativeEntry& entry, const CumulativeSamp
             ++result.report.baseline_keys;
             return;
         }
-    } else if (const bool told = result.report.reset || entry.stats_since != tracked.stats_since;
+    } else if (const bool told = result.report.reset || began_anew(entry, tracked.stats_since, tracked.since);
                told || (tracked.counters && !workload::counters_delta(*tracked.counters, entry.counters))) {
         ++result.report.restarted_keys;
         // The restart's own time where the server tells it and it can be true: a clock may have been set back.
@@ -72,6 +81,7 @@ void DeltaTracker::take_entry(const CumulativeEntry& entry, const CumulativeSamp
     }
     if (active) result.intervals.push_back({entry.key, tracked.since, std::max(sample.ended, tracked.since), *delta});
     tracked.counters = entry.counters;
+    tracked.stats_since = entry.stats_since;
     tracked.since = sample.ended;
 }
 

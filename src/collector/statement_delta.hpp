@@ -29,6 +29,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -59,6 +60,7 @@ struct CumulativeSample {
     std::optional<std::int64_t> dealloc;         ///< 1.9
     base::Timestamp server_started;
     std::optional<std::int64_t> system_identifier;
+    std::string extension_version;  ///< pg_extension.extversion at that moment
 };
 
 /// What a sample meant beside its intervals.

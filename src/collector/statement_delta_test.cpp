@@ -152,6 +152,19 @@ TEST(DeltaTracker, CleanRestartKeepsCountingAcrossIt) {
     EXPECT_EQ(result.intervals[0].delta.calls, 20);
 }
 
+TEST(DeltaTracker, AnExtensionUpdateThatBringsResetTimesIsNoReset) {
+    DeltaTracker tracker;
+    auto before = sample_at(0, {{key(1), counted(100, 10), {}}, {key(2), counted(100, 10), {}}});
+    before.stats_reset.reset();
+    (void)tracker.advance(before);
+    const auto result =
+        tracker.advance(sample_at(60, {{key(1), counted(120, 12), at(-500)}, {key(2), counted(130, 13), at(30)}}));
+    EXPECT_FALSE(result.report.reset);
+    ASSERT_EQ(result.intervals.size(), 2U);
+    EXPECT_EQ(result.intervals[0].delta.calls, 20);
+    EXPECT_EQ(result.intervals[1].delta.calls, 130) << "made anew after the last sample";
+}
+
 TEST(DeltaTracker, AnotherServerBehindTheAddressIsABaseline) {
     for (const bool by_identifier : {false, true}) {
         DeltaTracker tracker;

@@ -18,7 +18,8 @@ using workload::StatementKey;
 
 constexpr std::string_view frame_sql = R"(
 select (extract(epoch from clock_timestamp()) * 1000000)::bigint,
-       (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint)";
+       (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
+       (select extversion from pg_extension where extname = 'pg_stat_statements'))";
 
 constexpr std::string_view sqlstate_invalid_bytes = "22021";
 constexpr std::string_view sqlstate_untranslatable = "22P05";
@@ -90,6 +91,7 @@ base::Result<CumulativeSample> read_counters(postgres::Connection& connection, c
         PGANALYTICS_ASSIGN(const auto results, connection.pipeline(statements));
         const std::size_t counters_at = info.empty() ? 1 : 2;
         CumulativeSample sample;
+        sample.extension_version = results.back().text(0, 2);
         sample.began = timestamp_of(results.front(), 0, 0).value_or(base::Timestamp{});
         sample.ended = timestamp_of(results.back(), 0, 0).value_or(base::Timestamp{});
         sample.server_started = timestamp_of(results.front(), 0, 1).value_or(base::Timestamp{});
@@ -237,7 +239,8 @@ std::optional<base::QueryHash> StatementSampler::hash_of(base::Oid database, bas
 base::Result<CumulativeSample> StatementSampler::read_with_fresh_source(postgres::Connection& connection) {
     if (source_) {
         auto sample = read_counters(connection, *source_);
-        if (sample || !connection.healthy()) return sample;
+        const bool current = sample && sample->extension_version == source_->version_text;
+        if (current || !connection.healthy()) return sample;
         // Dropped, moved to another schema, or changed by ALTER EXTENSION UPDATE: look again before giving up.
     }
     source_.reset();

@@ -14,3 +14,12 @@ target_link_libraries(collector_support PUBLIC test_cluster pganalytics_collecto
 pganalytics_integration_test(collector_fleet_test
   SOURCES collector_fleet_test.cpp
   LIBRARIES collector_support)
+
+# PostgreSQL 13 to 18: `make test-compat` fetches the servers that Debian does not have.
+add_executable(compat_test ${CMAKE_SOURCE_DIR}/tests/compat/compat_test.cpp)
+target_link_libraries(compat_test PRIVATE collector_support pganalytics_indexes GTest::gmock GTest::gtest_main)
+set_target_properties(compat_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+target_compile_definitions(compat_test PRIVATE PGANALYTICS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+add_test(NAME compat.postgresql_13_to_18 COMMAND compat_test)
+set_tests_properties(compat.postgresql_13_to_18 PROPERTIES LABELS compat TIMEOUT 1200
+                     FAIL_REGULAR_EXPRESSION "0 tests from 0 test suites ran")

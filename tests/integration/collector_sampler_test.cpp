@@ -204,6 +204,53 @@ TEST(StatementSampler, TheExtensionDroppedMidwayIsAnErrorThatHeals) {
     EXPECT_EQ(watch.sampler.source()->schema, "odd");
 }
 
+TEST(StatementSampler, AnOlderExtensionOnANewerServerIsReadAsItIs) {
+    Watch watch;
+    watch.cluster.run("drop extension pg_stat_statements; create extension pg_stat_statements version '1.8'");
+    auto client = application(watch.cluster);
+    (void)watch.take();
+    EXPECT_EQ(watch.sampler.source()->version, (workload::ExtensionVersion{1, 8}));
+    run_times(client, look_up, 4);
+    const auto old = watch.done(watch.take(), look_up_text);
+    EXPECT_EQ(old.calls, 4);
+    EXPECT_FALSE(old.jit_functions);
+    watch.cluster.run("alter extension pg_stat_statements update");
+    run_times(client, look_up, 3);
+    const auto updated = watch.take();
+    EXPECT_EQ(watch.done(updated, look_up_text).calls, 3);
+    EXPECT_EQ(watch.sampler.source()->version, (workload::ExtensionVersion{1, 10}));
+}
+
+// A version from the future: the real function under another name, and over it one with a column that nobody knows.
+constexpr std::string_view future_version = R"(
+do $make$
+declare columns text;
+begin
+  select string_agg(format('out %I %s', a.name, format_type(a.type, null)), ', ' order by a.position) into columns
+  from pg_proc p
+  cross join lateral unnest(p.proargnames, p.proallargtypes, p.proargmodes)
+    with ordinality as a(name, type, mode, position)
+  where p.proname = 'pg_stat_statements' and a.mode = 'o';
+  alter extension pg_stat_statements drop view pg_stat_statements;
+  drop view pg_stat_statements;
+  alter extension pg_stat_statements drop function pg_stat_statements(boolean);
+  alter function pg_stat_statements(boolean) rename to real_statements;
+  execute format('create function pg_stat_statements(showtext boolean, out quantum_reads bigint, %s) returns setof record'
+                 ' language sql as $body$ select 42::bigint, * from real_statements($1) $body$', columns);
+  update pg_extension set extversion = '1.99' where extname = 'pg_stat_statements';
+end
+$make$)";
+
+TEST(StatementSampler, ANewerVersionIsReadByNameAndItsNewColumnsAreReported) {
+    Watch watch;
+    watch.cluster.run(future_version);
+    auto client = application(watch.cluster);
+    (void)watch.take();
+    EXPECT_THAT(watch.sampler.source()->unknown_columns, ::testing::ElementsAre("quantum_reads"));
+    run_times(client, look_up, 4);
+    EXPECT_EQ(watch.done(watch.take(), look_up_text).calls, 4);
+}
+
 TEST(StatementSampler, ARoleLosingPgMonitorSeesHiddenRowsAndCatchesUpLater) {
     Watch watch;
     auto client = application(watch.cluster);
