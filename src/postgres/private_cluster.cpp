@@ -224,6 +224,10 @@ base::Status PrivateCluster::Impl::write_settings() const {
         {"max_connections", "50"},
         {"shared_buffers", "96MB"},
         {"password_encryption", "scram-sha-256"},
+        // Summing up a history sorts more than the default holds.
+        {"work_mem", "16MB"},
+        // New partitions fill within minutes: they must be analysed as soon as that.
+        {"autovacuum_naptime", "15s"},
         {"jit", "off"},
         {"timezone", "UTC"},
         {"log_timezone", "UTC"},

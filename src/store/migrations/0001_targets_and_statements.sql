@@ -75,7 +75,6 @@ create table statement_keys (
     unique (target_id, database_oid, user_oid, queryid, toplevel)
 );
 create index statement_keys_query_hash on statement_keys (query_hash, target_id, database_name);
-create index statement_keys_database on statement_keys (target_id, database_name);
 comment on table statement_keys is 'Rows of pg_stat_statements as the servers name them, and the statement each stands for.';
 comment on column statement_keys.target_id is 'The server.';
 comment on column statement_keys.statement_id is 'Short key that the history uses.';
