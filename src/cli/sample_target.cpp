@@ -23,6 +23,7 @@ base::Result<base::Secret> make_monitor_role(const postgres::PrivateCluster& clu
     collector::SetupOptions options;
     options.role = std::string(monitor_role);
     options.preloaded = {"pg_stat_statements"};
+    options.statements_database = std::string(sample_database);
     for (const auto& step : collector::setup_steps(facts.version, schemas, options)) {
         if (step.needs_restart) continue;  // the server was started with what these would set
         if (!step.database.empty() && step.database != sample_database) continue;
