@@ -95,7 +95,11 @@ class Owner {
         close(ends[0]);
         if (postmaster_ <= 0) throw std::runtime_error("the other process could not start its cluster");
     }
-    ~Owner() { kill_now(); }
+    ~Owner() {
+        kill_now();
+        // Its folder is about to be removed.
+        if (postmaster_ > 0) static_cast<void>(gone(postmaster_, 15s));
+    }
     void kill_now() {
         if (pid_ <= 0) return;
         kill(pid_, SIGKILL);
