@@ -14,6 +14,13 @@ target_link_libraries(collector_support PUBLIC test_cluster pganalytics_collecto
 pganalytics_integration_test(collector_fleet_test
   SOURCES collector_fleet_test.cpp
   LIBRARIES collector_support)
+pganalytics_integration_test(collector_scale_test
+  SOURCES collector_scale_test.cpp
+  LIBRARIES collector_support)
+pganalytics_integration_test(collector_scale_deep_test DEEP
+  SOURCES collector_scale_test.cpp
+  LIBRARIES collector_support)
+target_compile_definitions(collector_scale_deep_test PRIVATE PGANALYTICS_SCALE_DEEP)
 
 # PostgreSQL 13 to 18: `make test-compat` fetches the servers that Debian does not have.
 add_executable(compat_test ${CMAKE_SOURCE_DIR}/tests/compat/compat_test.cpp)
