@@ -144,12 +144,99 @@ double HarmonicModel::refine(std::span<const double> values) {
     return largest;
 }
 
-std::vector<double> fit_group(std::span<const double> values, const HarmonicGroup& group) {
-    const std::vector<HarmonicGroup> groups{group};
-    Matrix design(static_cast<Index>(values.size()), wave_columns(groups));
-    fill_waves(design, 0, groups);
-    const Vector sum = design * solve(design, values);
-    return {sum.begin(), sum.end()};
+namespace {
+
+// Σ values · e^{-iωt} over [from, to).
+std::complex<double> demodulated(std::span<const double> values, double frequency, std::size_t from, std::size_t to) {
+    const double omega = 2 * std::numbers::pi * frequency;
+    const std::complex<double> turn(std::cos(omega), -std::sin(omega));
+    const double angle = omega * static_cast<double>(from);
+    double real = std::cos(angle);
+    double imaginary = -std::sin(angle);
+    double sum_real = 0;
+    double sum_imaginary = 0;
+    for (std::size_t t = from; t < to; ++t) {
+        sum_real += values[t] * real;
+        sum_imaginary += values[t] * imaginary;
+        const double next = real * turn.real() - imaginary * turn.imag();
+        imaginary = real * turn.imag() + imaginary * turn.real();
+        real = next;
+    }
+    return {sum_real, sum_imaginary};
+}
+
+// Adds amplitude · e^{iωt}, real part.
+void add_line(std::vector<double>& wave, double frequency, std::complex<double> amplitude) {
+    const double omega = 2 * std::numbers::pi * frequency;
+    const std::complex<double> turn(std::cos(omega), std::sin(omega));
+    double real = amplitude.real();
+    double imaginary = amplitude.imag();
+    for (double& value : wave) {
+        value += real;
+        const double next = real * turn.real() - imaginary * turn.imag();
+        imaginary = real * turn.imag() + imaginary * turn.real();
+        real = next;
+    }
+}
+
+std::vector<double> left_by_others(std::span<const double> values, const HarmonicFit& fit, std::size_t group) {
+    std::vector<double> rest(values.begin(), values.end());
+    for (std::size_t t = 0; t < rest.size(); ++t) rest[t] -= fit.trend[t];
+    for (std::size_t g = 0; g < fit.waves.size(); ++g) {
+        if (g == group) continue;
+        for (std::size_t t = 0; t < rest.size(); ++t) rest[t] -= fit.waves[g][t];
+    }
+    return rest;
+}
+
+}  // namespace
+
+void HarmonicModel::backfit(std::span<const double> values, HarmonicFit& fit, std::optional<std::size_t> only) const {
+    const double to_amplitude = 2 / static_cast<double>(size_);
+    std::vector<double> rest(values.begin(), values.end());
+    for (std::size_t t = 0; t < rest.size(); ++t) rest[t] -= fit.trend[t];
+    for (const std::vector<double>& wave : fit.waves) {
+        for (std::size_t t = 0; t < rest.size(); ++t) rest[t] -= wave[t];
+    }
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+        if (only && *only != g) continue;
+        std::vector<double>& wave = fit.waves[g];
+        for (std::size_t t = 0; t < rest.size(); ++t) rest[t] += wave[t];
+        std::fill(wave.begin(), wave.end(), 0.0);
+        for (const int harmonic : groups[g].harmonics) {
+            const double frequency = groups[g].frequency * harmonic;
+            const std::complex<double> amplitude = to_amplitude * demodulated(rest, frequency, 0, size_);
+            add_line(wave, frequency, amplitude);
+        }
+        for (std::size_t t = 0; t < rest.size(); ++t) rest[t] -= wave[t];
+    }
+    if (only) return;
+    for (std::size_t t = 0; t < rest.size(); ++t) rest[t] += fit.trend[t];
+    Matrix design(static_cast<Index>(size_), trend_columns(trend));
+    fill_trend(design, trend);
+    const Vector sum = design * solve(design, rest);
+    fit.trend.assign(sum.begin(), sum.end());
+}
+
+void HarmonicModel::refine_group(std::span<const double> values, const HarmonicFit& fit, std::size_t group) {
+    const std::vector<double> rest = left_by_others(values, fit, group);
+    HarmonicGroup& refined = groups[group];
+    double moments = 0;
+    double weights = 0;
+    for (const int harmonic : refined.harmonics) {
+        const double frequency = refined.frequency * harmonic;
+        const std::complex<double> first = demodulated(rest, frequency, 0, size_ / 2);
+        const std::complex<double> second = demodulated(rest, frequency, size_ / 2, size_);
+        const double turn = std::arg(second * std::conj(first));
+        // Beyond a quarter turn the harmonic's phase may have wrapped.
+        if (harmonic > 1 && std::abs(turn) > std::numbers::pi / 2) continue;
+        const double weight = std::abs(first) * std::abs(second);
+        moments += weight * harmonic * turn;
+        weights += weight * harmonic * harmonic;
+    }
+    if (weights <= 0) return;
+    const double move = moments / weights / (std::numbers::pi * static_cast<double>(size_));
+    refined.frequency += std::clamp(move, -0.5 / static_cast<double>(size_), 0.5 / static_cast<double>(size_));
 }
 
 double sinusoid_gain(std::span<const double> values, double frequency) {

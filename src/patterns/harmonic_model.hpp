@@ -4,6 +4,7 @@
 // per sample. Not thread-safe while being changed.
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,6 +14,8 @@ namespace pganalytics::patterns {
 struct HarmonicGroup {
     double frequency = 0;
     std::vector<int> harmonics;  ///< 1, 2, …; ascending, not empty
+    /// Not 0: this group was inferred from the sidebands of a stronger period that is its `carrier_order`th harmonic.
+    int carrier_order = 0;
 };
 
 struct TrendTerm {
@@ -36,15 +39,17 @@ class HarmonicModel {
     [[nodiscard]] std::size_t size() const { return size_; }
     /// Least squares on `values`, free of NaN.
     [[nodiscard]] HarmonicFit fit(std::span<const double> values) const;
+    /// For long series, where different lines hardly overlap: each group (`only`: that one), then the trend, on what
+    /// the others leave, each line by projection. `fit` is updated in place and must have a wave for every group.
+    void backfit(std::span<const double> values, HarmonicFit& fit, std::optional<std::size_t> only = {}) const;
+    /// Frequency of one group from the turn of phase between the two halves of what the others leave.
+    void refine_group(std::span<const double> values, const HarmonicFit& fit, std::size_t group);
     /// One Gauss–Newton step of all frequencies together; returns the largest move, in 1/size.
     double refine(std::span<const double> values);
 
   private:
     std::size_t size_;
 };
-
-/// `group` alone on values that have no trend.
-[[nodiscard]] std::vector<double> fit_group(std::span<const double> values, const HarmonicGroup& group);
 
 /// 2/n · |Σ x_t e^{-2πi f t}|²: by how much one sinusoid at `frequency` lowers the sum of squares (0.5: half of it).
 [[nodiscard]] double sinusoid_gain(std::span<const double> values, double frequency);

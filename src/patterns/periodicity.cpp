@@ -6,6 +6,7 @@
 #include <numeric>
 #include <optional>
 
+#include "patterns/binomial.hpp"
 #include "patterns/harmonic_model.hpp"
 #include "patterns/noise_test.hpp"
 #include "patterns/robust.hpp"
@@ -20,7 +21,10 @@ constexpr std::size_t maximum_groups = 12;
 constexpr std::size_t free_groups = 5;  // that may enter without standing out from red noise
 constexpr std::size_t maximum_bends = 4;
 constexpr std::size_t maximum_steps = 6;
+constexpr std::size_t maximum_lines = 48;
+constexpr double least_share = 0.0015;  // of the detrended variance: what explains less is not looked for
 constexpr int maximum_harmonic = 16;
+constexpr std::size_t long_series = 2500;  // lines a bin apart hardly overlap any more, and a joint fit costs too much
 
 struct Line {
     double frequency = 0;
@@ -40,7 +44,7 @@ TrendCandidate best_trend_term(std::span<const double> residual, TrendTerm::Kind
     TrendCandidate best{{kind, 0}, 0};
     double sum = 0;     // Σ_{t ≥ at} r_t
     double moment = 0;  // Σ_{t ≥ at} (t − at) r_t
-    const std::size_t margin = std::max<std::size_t>(5, residual.size() / 50);
+    const std::size_t margin = std::max<std::size_t>(5, residual.size() / (kind == TrendTerm::Kind::step ? 50 : 20));
     for (std::size_t at = residual.size(); at-- > 1;) {
         moment += sum;
         sum += residual[at];
@@ -87,14 +91,25 @@ class PeriodSearch {
     [[nodiscard]] double lowest() const { return options_.minimum_cycles * bin(); }
     [[nodiscard]] double highest() const { return 1.0 / options_.minimum_samples; }
 
+    [[nodiscard]] bool is_long() const { return values_.size() > long_series; }
+    [[nodiscard]] std::vector<double> winsorised() const;
     void refit(std::size_t rounds);
+    void fit_changed(std::size_t group);
+    void remove_group(std::size_t group);
     void update_residual();
     [[nodiscard]] bool gross_are_states() const;
     bool extend();
+    [[nodiscard]] bool beats(std::size_t group) const;
+    bool split_one();
+    [[nodiscard]] std::size_t lines() const;
+    [[nodiscard]] double detrended_square() const;
     [[nodiscard]] std::optional<Line> pick_line(const RedNoise& noise, double free_gain) const;
-    void add_group(double frequency, const RedNoise& noise);
+    std::size_t add_line(double frequency, const RedNoise& noise);
+    std::optional<std::size_t> merge_modulation(const RedNoise& noise);
     [[nodiscard]] bool is_near_line(double frequency, double bins) const;
     void refine_all();
+    void extend_all();
+    void search();
     [[nodiscard]] std::vector<bool> reported() const;
     [[nodiscard]] std::vector<double> line_amplitudes() const;
     [[nodiscard]] bool is_overtone(std::size_t of, std::size_t candidate, const std::vector<double>& amplitudes) const;
@@ -125,7 +140,9 @@ class PeriodSearch {
     std::vector<double> residual_;  // winsorised; 0 in gaps
     std::vector<double> log_p_;     // one a group, after drop_insignificant
     double scale_ = 0;
+    double without_any_ = INFINITY;  // criterion of a straight line and noise
     bool has_states_ = false;
+    bool may_step_ = true;
 };
 
 void PeriodSearch::update_residual() {
@@ -172,14 +189,43 @@ bool PeriodSearch::gross_are_states() const {
     return parts >= 3;
 }
 
+std::vector<double> PeriodSearch::winsorised() const {
+    std::vector<double> target = total_;
+    for (std::size_t t = 0; t < target.size(); ++t) target[t] += residual_[t];
+    return target;
+}
+
 void PeriodSearch::refit(std::size_t rounds) {
     for (std::size_t round = 0; round < rounds; ++round) {
-        std::vector<double> target = total_;
-        for (std::size_t t = 0; t < target.size(); ++t) target[t] += residual_[t];
-        fit_ = model_.fit(target);
+        if (is_long()) {
+            model_.backfit(winsorised(), fit_);
+        } else {
+            fit_ = model_.fit(winsorised());
+        }
         total_ = fit_.total();
         update_residual();
     }
+}
+
+// A group is new or changed: in a long series it is fitted alone, in a short one all are together.
+void PeriodSearch::fit_changed(std::size_t group) {
+    const std::vector<double> target = winsorised();
+    if (!is_long()) {
+        model_.refine(target);
+        refit(1);
+        return;
+    }
+    fit_.waves.resize(model_.groups.size());
+    fit_.waves[group].resize(values_.size(), 0.0);
+    model_.refine_group(target, fit_, group);
+    model_.backfit(target, fit_, group);
+    total_ = fit_.total();
+    update_residual();
+}
+
+void PeriodSearch::remove_group(std::size_t group) {
+    model_.groups.erase(model_.groups.begin() + static_cast<std::ptrdiff_t>(group));
+    fit_.waves.erase(fit_.waves.begin() + static_cast<std::ptrdiff_t>(group));
 }
 
 bool PeriodSearch::is_near_line(double frequency, double bins) const {
@@ -193,7 +239,7 @@ bool PeriodSearch::is_near_line(double frequency, double bins) const {
 
 // The strongest line if red noise could not have made it, else the one that stands out most from red noise.
 std::optional<Line> PeriodSearch::pick_line(const RedNoise& noise, double free_gain) const {
-    const std::size_t padded = fast_length(4 * values_.size());
+    const std::size_t padded = fast_length((is_long() ? 2 : 4) * values_.size());
     const std::vector<double> power = power_spectrum(residual_, padded);
     const double to_gain = 2.0 / static_cast<double>(values_.size());
     const auto first = static_cast<std::size_t>(std::ceil(lowest() * 0.97 * static_cast<double>(padded)));
@@ -229,8 +275,17 @@ std::optional<Line> PeriodSearch::pick_line(const RedNoise& noise, double free_g
     return Line{(static_cast<double>(at) + offset) / static_cast<double>(padded), power[at] * to_gain};
 }
 
-void PeriodSearch::add_group(double frequency, const RedNoise& noise) {
-    HarmonicGroup group{frequency, {1}};
+std::size_t PeriodSearch::add_line(double frequency, const RedNoise& noise) {
+    for (std::size_t g = 0; g < model_.groups.size(); ++g) {
+        HarmonicGroup& known = model_.groups[g];
+        const int order = static_cast<int>(std::lround(frequency / known.frequency));
+        if (known.carrier_order == 0 || order < 1 || std::abs(known.frequency * order - frequency) > 0.5 * bin())
+            continue;
+        const auto place = std::lower_bound(known.harmonics.begin(), known.harmonics.end(), order);
+        if (place == known.harmonics.end() || *place != order) known.harmonics.insert(place, order);
+        return g;
+    }
+    HarmonicGroup group{frequency, {1}, 0};
     std::vector<double> amplitude(maximum_harmonic + 3, 0.0);
     int highest_harmonic = 0;
     for (int h = 1; h <= maximum_harmonic + 2 && frequency * h <= 0.5; ++h) {
@@ -249,6 +304,146 @@ void PeriodSearch::add_group(double frequency, const RedNoise& noise) {
         if (is_clear && falls_off && !stands_out && !is_near_line(frequency * h, 0.6)) group.harmonics.push_back(h);
     }
     model_.groups.push_back(group);
+    return model_.groups.size() - 1;
+}
+
+// A day whose height differs over the week has sidebands at day ± k weeks, and they may all be stronger than the week's
+// own line. Three groups or more on the multiples of a fraction of a stronger one are one period: that fraction.
+std::optional<std::size_t> PeriodSearch::merge_modulation(const RedNoise& noise) {
+    if (model_.groups.size() < 4) return std::nullopt;
+    const std::vector<double> amplitudes = line_amplitudes();
+    for (const int order : {2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 21, 24, 28, 30}) {
+        for (std::size_t carrier = 0; carrier < model_.groups.size(); ++carrier) {
+            if (model_.groups[carrier].carrier_order > 0) continue;
+            const double base = model_.groups[carrier].frequency / order;
+            if (base < lowest() * 0.97) continue;
+            std::vector<std::size_t> members;
+            std::vector<int> orders;
+            for (std::size_t g = 0; g < model_.groups.size(); ++g) {
+                const int multiple = static_cast<int>(std::lround(model_.groups[g].frequency / base));
+                const bool is_on = std::abs(base * multiple - model_.groups[g].frequency) < 0.3 * bin();
+                if (g == carrier || !is_on || multiple < 1 || multiple > 4 * order || multiple % order == 0 ||
+                    amplitudes[g] > amplitudes[carrier]) {
+                    continue;
+                }
+                members.push_back(g);
+                orders.push_back(multiple);
+            }
+            if (members.size() < 3) continue;
+            const double chance = std::min(0.9, 0.6 * bin() / base);
+            if (log_binomial_tail(members.size(), model_.groups.size() - 1, chance) > std::log(0.05 / 15)) continue;
+
+            for (int multiple = 1; multiple < 2 * order; ++multiple) {
+                const bool is_clear = multiple % order != 0 &&
+                                      sinusoid_gain(residual_, base * multiple) > 9.2 * noise.density(base * multiple);
+                if (is_clear && !is_near_line(base * multiple, 0.6)) orders.push_back(multiple);
+            }
+            std::sort(orders.begin(), orders.end());
+            orders.erase(std::unique(orders.begin(), orders.end()), orders.end());
+            std::vector<double> wave(values_.size(), 0.0);
+            for (auto member = members.rbegin(); member != members.rend(); ++member) {
+                for (std::size_t t = 0; t < wave.size(); ++t) wave[t] += fit_.waves[*member][t];
+                remove_group(*member);
+            }
+            model_.groups.push_back({base, std::move(orders), order});
+            fit_.waves.push_back(std::move(wave));
+            return model_.groups.size() - 1;
+        }
+    }
+    return std::nullopt;
+}
+
+// Two waves nearer than a spectrum can tell apart beat: together they look like one whose height and phase wander.
+bool PeriodSearch::beats(std::size_t group) const {
+    constexpr std::size_t parts = 4;
+    const double frequency = model_.groups[group].frequency;
+    if (frequency > 25 * bin()) return false;
+    for (std::size_t g = 0; g < model_.groups.size(); ++g) {
+        if (g != group && std::abs(model_.groups[g].frequency - frequency) < 1.2 * bin()) return false;
+    }
+    const std::vector<double> alone = without_others(group);
+    const std::vector<double>& wave = fit_.waves[group];
+    double lowest_share = INFINITY;
+    double highest_share = -INFINITY;
+    for (std::size_t part = 0; part < parts; ++part) {
+        double products = 0;
+        double squares = 0;
+        for (std::size_t t = part * alone.size() / parts; t < (part + 1) * alone.size() / parts; ++t) {
+            products += alone[t] * wave[t];
+            squares += wave[t] * wave[t];
+        }
+        const double share = squares > 0 ? products / squares : 1;
+        lowest_share = std::min(lowest_share, share);
+        highest_share = std::max(highest_share, share);
+    }
+    return highest_share - lowest_share > 0.5;
+}
+
+// One line into two, half a bin to either side, everything refined together: the harmonics of a wave with corners are
+// resolved where its fundamentals are not. Steps and weak groups, which so far stood for what the one line could not
+// follow, have to come in again. Kept if the penalised likelihood gains.
+bool PeriodSearch::split_one() {
+    const HarmonicModel model = model_;
+    const HarmonicFit fit = fit_;
+    const auto restore = [&](const HarmonicModel& m, const HarmonicFit& f) {
+        model_ = m;
+        fit_ = f;
+        total_ = fit_.total();
+        update_residual();
+    };
+    const double before = criterion(fit_red_noise(residual_));
+    double best = before - 10;
+    HarmonicModel best_model = model;
+    HarmonicFit best_fit = fit;
+    const std::vector<double> amplitudes = line_amplitudes();
+    const double strongest = amplitudes.empty() ? 0 : *std::max_element(amplitudes.begin(), amplitudes.end());
+    for (std::size_t g = 0; g < model.groups.size(); ++g) {
+        if (amplitudes[g] < 0.3 * strongest || !beats(g)) continue;
+        for (const bool has_corners : {false, true}) {
+            HarmonicModel tried = model;
+            tried.groups.clear();
+            std::erase_if(tried.trend, [](const TrendTerm& term) { return term.kind == TrendTerm::Kind::step; });
+            for (std::size_t other = 0; other < model.groups.size(); ++other) {
+                if (other != g && amplitudes[other] > 0.3 * strongest) tried.groups.push_back(model.groups[other]);
+            }
+            for (const double side : {-0.5, 0.5}) {
+                HarmonicGroup half{model.groups[g].frequency + side * bin(), {1}, 0};
+                if (has_corners) half.harmonics = {1, 3, 5};
+                if (half.frequency > 0.8 * lowest()) tried.groups.push_back(half);
+            }
+            model_ = tried;
+            refit(1);
+            for (int round = 0; round < 6; ++round) {
+                const double moved = model_.refine(winsorised());
+                refit(1);
+                if (moved < 0.01) break;
+            }
+            const double value = criterion(fit_red_noise(residual_));
+            if (value < best) {
+                best = value;
+                best_model = model_;
+                best_fit = fit_;
+            }
+            restore(model, fit);
+        }
+    }
+    restore(best_model, best_fit);
+    return best < before - 10;
+}
+
+std::size_t PeriodSearch::lines() const {
+    std::size_t count = 0;
+    for (const HarmonicGroup& group : model_.groups) count += group.harmonics.size();
+    return count;
+}
+
+double PeriodSearch::detrended_square() const {
+    double sum = 0;
+    for (std::size_t t = 0; t < values_.size(); ++t) {
+        const double rest = total_[t] - fit_.trend[t] + residual_[t];
+        sum += rest * rest;
+    }
+    return sum;
 }
 
 bool PeriodSearch::extend() {
@@ -267,7 +462,7 @@ bool PeriodSearch::extend() {
     const double bar = (2 * std::log(static_cast<double>(values_.size())) + 4) * variance;
     std::optional<TrendCandidate> trend;
     for (const auto kind : {TrendTerm::Kind::step, TrendTerm::Kind::bend}) {
-        const std::size_t cap = kind == TrendTerm::Kind::step ? maximum_steps : maximum_bends;
+        const std::size_t cap = kind == TrendTerm::Kind::bend ? maximum_bends : (may_step_ ? maximum_steps : 0);
         if (count_of(kind) >= cap) continue;
         const TrendCandidate candidate = best_trend_term(residual_, kind);
         const bool is_there = std::any_of(model_.trend.begin(), model_.trend.end(), [&](const TrendTerm& term) {
@@ -278,36 +473,42 @@ bool PeriodSearch::extend() {
         if (!is_there && candidate.gain > bar && (!trend || candidate.gain > trend->gain)) trend = candidate;
     }
     std::optional<Line> line;
-    if (model_.groups.size() < maximum_groups)
-        line = pick_line(noise, model_.groups.size() < free_groups ? bar : INFINITY);
+    if (model_.groups.size() < maximum_groups && lines() < (is_long() ? maximum_lines / 2 : maximum_lines))
+        line = pick_line(noise, model_.groups.size() < (is_long() ? free_groups / 2 : free_groups) ? bar : INFINITY);
+    if (line && line->gain < least_share * detrended_square()) line.reset();
     if (!trend && !line) return false;
-    // A sinusoid spends three parameters, a bend or step two.
-    if (trend && (!line || trend->gain / 2 > line->gain / 3)) {
+    // Of a real bend or step no wave takes more than a small part, but a few steps do for a slow square wave.
+    if (trend && (!line || trend->gain > 1.5 * line->gain)) {
         model_.trend.push_back(trend->term);
     } else {
-        add_group(line->frequency, noise);
-        std::vector<double> target = total_;
-        for (std::size_t t = 0; t < target.size(); ++t) target[t] += residual_[t];
-        model_.refine(target);
+        fit_changed(add_line(line->frequency, noise));
+        if (const std::optional<std::size_t> inferred = merge_modulation(noise)) fit_changed(*inferred);
+        return true;
     }
     refit(1);
     return true;
 }
 
 void PeriodSearch::refine_all() {
-    for (int round = 0; round < 8 && !model_.groups.empty(); ++round) {
-        std::vector<double> target = total_;
-        for (std::size_t t = 0; t < target.size(); ++t) target[t] += residual_[t];
-        const double moved = model_.refine(target);
+    const int rounds = is_long() ? 2 : 8;
+    for (int round = 0; round < rounds && !model_.groups.empty(); ++round) {
+        const std::vector<double> target = winsorised();
+        double moved = 1;
+        if (is_long()) {
+            for (std::size_t g = 0; g < model_.groups.size(); ++g) model_.refine_group(target, fit_, g);
+        } else {
+            moved = model_.refine(target);
+        }
         refit(1);
         if (moved < 0.005) break;
     }
 }
 
+// Of a sinusoid of the same power.
 std::vector<double> PeriodSearch::line_amplitudes() const {
     std::vector<double> amplitudes;
-    for (std::size_t g = 0; g < model_.groups.size(); ++g) {
-        amplitudes.push_back(std::sqrt(2 * sinusoid_gain(fit_.waves[g], model_.groups[g].frequency) * bin()));
+    for (const std::vector<double>& wave : fit_.waves) {
+        amplitudes.push_back(std::sqrt(2 * std::inner_product(wave.begin(), wave.end(), wave.begin(), 0.0) * bin()));
     }
     return amplitudes;
 }
@@ -318,6 +519,12 @@ bool PeriodSearch::is_overtone(std::size_t of, std::size_t candidate, const std:
     const double order = std::round(frequency / base);
     const double off = std::abs(frequency - order * base) / bin();
     const double ratio = amplitudes[candidate] / std::max(1e-300, amplitudes[of]);
+    // Harmonics of sharp edges beyond half the sampling rate come back folded.
+    for (int h = 3; h <= 40 && ratio < 0.4; ++h) {
+        const double folded = std::abs(base * h - std::round(base * h));
+        if (base * h > 0.5 && ratio * h < 2 && std::abs(folded - frequency) < (0.3 + 0.02 * h) * bin()) return true;
+    }
+    if (model_.groups[of].carrier_order > 0 && static_cast<int>(order) == model_.groups[of].carrier_order) return false;
     if (order < 1.5) {
         // A wave whose strength changes has sidebands: weaker, next to it.
         const double apart = std::abs(frequency - base) / bin();
@@ -422,12 +629,11 @@ double PeriodSearch::likelihood_ratio(std::size_t group, const RedNoise& full) c
         has_neighbour |= g != group && std::abs(model_.groups[g].frequency - tested.frequency) < 2.5 * bin();
     }
     std::vector<double> without(values_.size());
-    if (has_neighbour) {
+    if (has_neighbour && !is_long()) {
         // Two near lines may cancel each other: what one of them adds shows only when the other is fitted alone.
         HarmonicModel smaller = model_;
         smaller.groups.erase(smaller.groups.begin() + static_cast<std::ptrdiff_t>(group));
-        std::vector<double> target = total_;
-        for (std::size_t t = 0; t < target.size(); ++t) target[t] += residual_[t];
+        const std::vector<double> target = winsorised();
         const std::vector<double> fitted = smaller.fit(target).total();
         for (std::size_t t = 0; t < without.size(); ++t) without[t] = known_[t] ? target[t] - fitted[t] : 0.0;
     } else {
@@ -440,8 +646,8 @@ double PeriodSearch::likelihood_ratio(std::size_t group, const RedNoise& full) c
 // Log of the number of groups of this many harmonics that were searched.
 double PeriodSearch::log_searched(std::size_t pairs) const {
     const auto chosen = static_cast<double>(pairs);
-    const double combinations =
-        std::lgamma(maximum_harmonic + 1.0) - std::lgamma(chosen + 1.0) - std::lgamma(maximum_harmonic - chosen + 1.0);
+    const double among = std::max<double>(maximum_harmonic, 2 * chosen);
+    const double combinations = std::lgamma(among + 1) - std::lgamma(chosen + 1) - std::lgamma(among - chosen + 1);
     return std::log(static_cast<double>(values_.size())) + (pairs > 1 ? combinations : 0.0);
 }
 
@@ -473,32 +679,44 @@ std::vector<double> PeriodSearch::margins(const RedNoise& full) const {
     return result;
 }
 
-// From all groups to none, the least first; the set with the best penalised likelihood stays in the model.
+// From all groups to none, the least first; the set with the best penalised likelihood stays in the model. The groups
+// taken out are added back to the residual as they stand; what is left is fitted anew at the end only.
 double PeriodSearch::choose_along_path() {
     refit(1);
-    RedNoise noise = fit_red_noise(residual_);
+    const RedNoise noise = fit_red_noise(residual_);
     if (noise.innovation <= 0) return -INFINITY;
     const std::vector<double> margin = margins(noise);
     std::vector<std::size_t> order(model_.groups.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return margin[a] > margin[b]; });
-    std::vector<HarmonicGroup> sorted;
-    for (const std::size_t g : order) sorted.push_back(model_.groups[g]);
+    HarmonicModel sorted = model_;
+    HarmonicFit fits{fit_.trend, {}};
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        sorted.groups[i] = model_.groups[order[i]];
+        fits.waves.push_back(std::move(fit_.waves[order[i]]));
+    }
+    model_ = std::move(sorted);
+    fit_ = std::move(fits);
 
-    std::size_t best_count = sorted.size();
+    const std::vector<HarmonicGroup> all = model_.groups;
+    std::size_t best_count = all.size();
     double best = criterion(noise);
-    for (std::size_t count = sorted.size(); count-- > 0;) {
-        model_.groups.assign(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(count));
-        refit(1);
-        noise = fit_red_noise(residual_);
-        if (noise.innovation <= 0) break;
-        const double value = criterion(noise);
+    std::vector<double> rest = residual_;
+    for (std::size_t count = all.size(); count-- > 0;) {
+        for (std::size_t t = 0; t < rest.size(); ++t) rest[t] += known_[t] ? fit_.waves[count][t] : 0.0;
+        model_.groups.resize(count);
+        // Far too clear to go one by one: only none at all is still to be weighed.
+        if (count > 0 && margin[order[count]] > 20 * penalty(all[count])) continue;
+        const RedNoise left = fit_red_noise(rest);
+        if (left.innovation <= 0) break;
+        const double value = criterion(left);
         if (value < best) {
             best = value;
             best_count = count;
         }
     }
-    model_.groups.assign(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(best_count));
+    model_.groups.assign(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(best_count));
+    fit_.waves.resize(best_count);
     return best;
 }
 
@@ -506,23 +724,35 @@ double PeriodSearch::choose_along_path() {
 // holes that the others tear into the low frequencies, and only all of them against none show that they are noise.
 void PeriodSearch::drop_insignificant() {
     const HarmonicModel all = model_;
+    const HarmonicFit all_fit = fit_;
     const double with_trend = choose_along_path();
     if (!all.trend.empty()) {
         HarmonicModel chosen = model_;
+        HarmonicFit chosen_fit = fit_;
         model_ = all;
+        fit_ = all_fit;
         model_.trend.clear();
-        if (choose_along_path() > with_trend) model_ = std::move(chosen);
+        total_ = fit_.total();
+        update_residual();
+        if (choose_along_path() > with_trend) {
+            model_ = std::move(chosen);
+            fit_ = std::move(chosen_fit);
+        }
     }
-    refit(2);
+    total_ = fit_.total();
+    update_residual();
+    refit(is_long() ? 1 : 2);
     refine_all();
+    RedNoise full = fit_red_noise(residual_);
     while (!model_.groups.empty()) {
-        const std::vector<double> margin = margins(fit_red_noise(residual_));
+        const std::vector<double> margin = margins(full);
         const auto worst = std::min_element(margin.begin(), margin.end());
         if (*worst >= 0) break;
-        model_.groups.erase(model_.groups.begin() + (worst - margin.begin()));
+        remove_group(static_cast<std::size_t>(worst - margin.begin()));
         refit(1);
+        full = fit_red_noise(residual_);
     }
-    const RedNoise full = fit_red_noise(residual_);
+    if (model_.groups.empty()) return;
     const std::vector<double> power = power_spectrum(residual_, values_.size() + values_.size() % 2);
     log_p_.clear();
     for (std::size_t g = 0; g < model_.groups.size(); ++g) {
@@ -583,13 +813,8 @@ std::optional<Period> PeriodSearch::describe(std::size_t group) const {
     period.p_value = std::exp(log_p_[group]);
 
     double explained = 0;
-    double detrended = 0;
-    for (std::size_t t = 0; t < values_.size(); ++t) {
-        if (!known_[t]) continue;
-        explained += wave[t] * wave[t];
-        const double rest = total_[t] - fit_.trend[t] + residual_[t];
-        detrended += rest * rest;
-    }
+    const double detrended = detrended_square();
+    for (std::size_t t = 0; t < values_.size(); ++t) explained += known_[t] ? wave[t] * wave[t] : 0.0;
     period.strength = detrended > 0 ? std::min(1.0, explained / detrended) : 0;
 
     const auto length = static_cast<std::size_t>(std::max(1.0, std::round(period.samples)));
@@ -616,6 +841,49 @@ std::optional<Period> PeriodSearch::describe(std::size_t group) const {
     return period;
 }
 
+void PeriodSearch::extend_all() {
+    while (extend()) {
+    }
+    // What no better explains the series than noise alone does is not worth more work.
+    const bool is_likely = criterion(fit_red_noise(residual_)) < without_any_;
+    for (int splits = 0; splits < 3 && is_likely && !is_long() && split_one(); ++splits) {
+        while (extend()) {
+        }
+    }
+    refine_all();
+}
+
+// A few steps may stand for a slow square wave, and a few slow waves for a step. Where steps came in, the search is
+// done again with waves first and steps only for what they leave, and the likelier model stays.
+void PeriodSearch::search() {
+    const std::vector<double> start = total_;
+    refit(3);
+    without_any_ = criterion(fit_red_noise(residual_));
+    extend_all();
+    const bool has_steps = std::any_of(model_.trend.begin(), model_.trend.end(),
+                                       [](const TrendTerm& term) { return term.kind == TrendTerm::Kind::step; });
+    if (is_long() || !has_steps) return;
+    const double with_steps = criterion(fit_red_noise(residual_));
+    if (with_steps > without_any_) return;
+    const HarmonicModel model = model_;
+    const HarmonicFit fit = fit_;
+    model_ = HarmonicModel(values_.size());
+    total_ = start;
+    has_states_ = false;
+    update_residual();
+    refit(3);
+    may_step_ = false;
+    while (extend()) {
+    }
+    may_step_ = true;
+    extend_all();
+    if (criterion(fit_red_noise(residual_)) < with_steps) return;
+    model_ = model;
+    fit_ = fit;
+    total_ = fit_.total();
+    update_residual();
+}
+
 Decomposition PeriodSearch::run(std::span<const double> original) {
     Decomposition result;
     total_.assign(values_.size(), median(known_values(original)));
@@ -623,10 +891,7 @@ Decomposition PeriodSearch::run(std::span<const double> original) {
     fit_.trend = total_;
     const bool can_vary = known_count_ >= minimum_known && known_count_ * 2 >= values_.size() && scale_ > 0;
     if (can_vary) {
-        refit(3);
-        while (extend()) {
-        }
-        refine_all();
+        search();
         drop_insignificant();
         const std::vector<bool> keep = reported();
         for (std::size_t g = 0; g < model_.groups.size(); ++g) {

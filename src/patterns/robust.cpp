@@ -43,8 +43,13 @@ double scale_of_residuals(std::span<const double> residuals) {
     }
     if (sizes.empty()) return 0;
     const double mean = total / static_cast<double>(sizes.size());
-    const double tail = quantile(sizes, 0.88);
-    const double middle = median(std::move(sizes));
+    // The median is sought among what lies below the tail: one selection helps the other.
+    const auto at_tail = sizes.begin() + static_cast<std::ptrdiff_t>(0.88 * static_cast<double>(sizes.size() - 1));
+    const auto at_middle = sizes.begin() + static_cast<std::ptrdiff_t>(sizes.size() / 2);
+    std::nth_element(sizes.begin(), at_tail, sizes.end());
+    const double tail = *at_tail;
+    if (at_middle < at_tail) std::nth_element(sizes.begin(), at_middle, at_tail);
+    const double middle = *at_middle;
     // What an eighth of all samples does is no outlier, but another state: busy hours beside idle ones.
     const double widest = tail / 4;
     // A median that is only rounding noise of a constant part says as little as 0 does.
