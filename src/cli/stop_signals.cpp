@@ -12,6 +12,7 @@ sigset_t stop_signals() {
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
     return set;
 }
 
@@ -24,12 +25,14 @@ void block_stop_signals() {
     std::signal(SIGPIPE, SIG_IGN);
 }
 
-bool wait_for_stop_signal(std::chrono::milliseconds span) {
+Asked wait_for_signal(std::chrono::milliseconds span) {
     const sigset_t set = stop_signals();
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(span);
     const timespec timeout{seconds.count(),
                            std::chrono::duration_cast<std::chrono::nanoseconds>(span - seconds).count()};
-    return sigtimedwait(&set, nullptr, &timeout) > 0;
+    const int number = sigtimedwait(&set, nullptr, &timeout);
+    if (number <= 0) return Asked::nothing;
+    return number == SIGHUP ? Asked::reload : Asked::stop;
 }
 
 }  // namespace pganalytics::cli

@@ -80,7 +80,7 @@ Error failure_of(std::string what, const fs::path& folder, std::string_view outp
         if (!unknown)
             error.message += " (" + base::to_words(base::Bytes{static_cast<std::int64_t>(space.available)}) + " left)";
         error.message += ".";
-        error.hint = "Free some space there, or name a state folder on another disk with --state-folder.";
+        error.hint = "Free some space there, or name a state folder on another disk with --state.";
         return error;
     }
     // What led to a FATAL is often only in the LOG line before it (an invalid setting).
@@ -106,7 +106,7 @@ Error other_major(const fs::path& data, int wanted, int installed) {
             .message = "The data folder " + data.string() + " was made by PostgreSQL " + number +
                        ", and the server here is PostgreSQL " + std::to_string(installed) + ".",
             .hint = "Install PostgreSQL " + number + " beside it (Debian: apt-get install postgresql-" + number +
-                    "), bring the folder over with pg_upgrade, or start anew with another --state-folder.",
+                    "), bring the folder over with pg_upgrade, or start anew with another --state.",
             .field = "state.folder"};
 }
 
@@ -177,7 +177,7 @@ base::Status PrivateCluster::Impl::ensure_password() {
         return Error{
             .code = ErrorCode::fix_input,
             .message = "The password file " + file.string() + " is gone or empty, but the cluster beside it needs it.",
-            .hint = "Put it back, or start anew with another --state-folder.",
+            .hint = "Put it back, or start anew with another --state.",
             .field = "state.folder"};
     }
     password = base::Secret(base::random_hex(32));

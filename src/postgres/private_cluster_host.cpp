@@ -106,7 +106,7 @@ base::Result<fs::path> default_state_folder() {
     }
     return Error{.code = ErrorCode::fix_input,
                  .message = "There is no place for the state folder: neither XDG_STATE_HOME nor HOME is set.",
-                 .hint = "Name one with --state-folder.",
+                 .hint = "Name one with --state.",
                  .field = "state.folder"};
 }
 
@@ -155,7 +155,7 @@ base::Status make_private_folder(const fs::path& folder, const ProcessUser& user
         return Error{
             .code = full ? ErrorCode::retry_later : ErrorCode::grant_access,
             .message = "Cannot make the folder " + folder.string() + ": " + std::strerror(errno) + ".",
-            .hint = full ? "Free some space there." : "Name a folder that you may write to with --state-folder.",
+            .hint = full ? "Free some space there." : "Name a folder that you may write to with --state.",
             .field = "state.folder"};
     }
     // Opened rather than named from here on: a link put in its place meanwhile is not followed.
@@ -185,7 +185,7 @@ base::Status check_reachable(const fs::path& folder, const ProcessUser& user) {
                             folder.string() + ".",
                  .hint =
                      "Every folder above it must be open to that user; root's home is not. Name another one with "
-                     "--state-folder, such as /var/lib/pganalytics.",
+                     "--state, such as /var/lib/pganalytics.",
                  .field = "state.folder"};
 }
 
@@ -262,7 +262,7 @@ base::Result<FolderLock> FolderLock::acquire(const fs::path& folder) {
         const std::string who = holder.empty() ? "another process" : std::string(base::trim(holder));
         return Error{.code = ErrorCode::conflict,
                      .message = "The folder " + folder.string() + " is in use by " + who + ".",
-                     .hint = "Stop that one first, or name another folder with --state-folder.",
+                     .hint = "Stop that one first, or name another folder with --state.",
                      .field = "state.folder"};
     }
     const auto now = std::chrono::time_point_cast<std::chrono::seconds>(base::SystemClock().now());

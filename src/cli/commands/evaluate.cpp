@@ -14,7 +14,9 @@
 #include "cli/stop_signals.hpp"
 #include "cli/table.hpp"
 #include "evaluation/advice_score.hpp"
+#include "postgres/server_planner.hpp"
 #include "simulation/shop.hpp"
+#include "simulation/shop_check.hpp"
 #include "simulation/shop_traffic.hpp"
 #include "workflow/live_analysis.hpp"
 
@@ -86,9 +88,15 @@ base::Result<int> make_sample(Invocation& invocation, const SampleFlags& flags) 
     options.progress = [&](std::string_view step, int done, int total) {
         invocation.terminal.progress(fmt::format("{} of {}: {}", done + 1, total, step));
     };
-    PGANALYTICS_ASSIGN(const auto created, simulation::create_shop(connection, options));
+    PGANALYTICS_ASSIGN(auto created, simulation::create_shop(connection, options));
     invocation.terminal.note(created.already_there ? "the shop was there already" : "the shop was made");
     if (!flags.truth.empty()) {
+        invocation.terminal.progress("trying every index of one and two columns, to know what else would help");
+        postgres::ServerPlanner planner(connection);
+        if (auto tried = simulation::establish_alternatives(connection, planner, created.truth); !tried) {
+            invocation.terminal.note(fmt::format("note: helpful indexes beside the planted ones are not known: {}",
+                                                 tried.error().to_string()));
+        }
         std::ofstream out(flags.truth);
         if (!(out << created.truth.to_text())) {
             return base::Error{base::ErrorCode::fix_input, fmt::format("{} cannot be written", flags.truth),
@@ -104,7 +112,7 @@ base::Result<int> make_sample(Invocation& invocation, const SampleFlags& flags) 
     if (flags.seconds > 0) {
         PGANALYTICS_RETURN_IF_ERROR(traffic.start());
         invocation.terminal.progress("running the traffic");
-        const bool stopped_early = wait_for_stop_signal(std::chrono::seconds(flags.seconds));
+        const bool stopped_early = wait_for_signal(std::chrono::seconds(flags.seconds)) != Asked::nothing;
         traffic.stop();
         const auto counts = traffic.counts();
         invocation.terminal.note(fmt::format("{} statements sent, {} failed{}", counts.statements, counts.failed,

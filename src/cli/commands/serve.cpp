@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -41,7 +42,10 @@ class RunningServer {
         PGANALYTICS_RETURN_IF_ERROR(start());
         announce();
         bool shown = !flags_.sample_when_empty;
-        while (!wait_for_stop_signal(500ms)) {
+        while (true) {
+            const Asked asked = wait_for_signal(500ms);
+            if (asked == Asked::stop) break;
+            if (asked == Asked::reload) reload();
             if (!shown) shown = show_first_recommendations();
         }
         invocation_.terminal.note("stopping");
@@ -123,7 +127,10 @@ class RunningServer {
             dependencies.collector_status = [this] { return collector_->fleet().status(); };
             dependencies.collector_queue = [this] { return collector_->fleet().queue_state(); };
         }
-        dependencies.server_counters = [this] { return server_ ? server_->counters() : net::ServerCounters{}; };
+        dependencies.server_counters = [this] {
+            const net::HttpServer* server = serving_;
+            return server == nullptr ? net::ServerCounters{} : server->counters();
+        };
         service_ = std::make_unique<http::Service>(std::move(dependencies));
         const auto& config = invocation_.config;
         net::ServerOptions options;
@@ -137,6 +144,7 @@ class RunningServer {
             server_,
             net::HttpServer::start(
                 options, [this](const net::Request& request) { return service_->handle(request); }, invocation_.log));
+        serving_ = server_.get();
         return {};
     }
 
@@ -174,8 +182,19 @@ class RunningServer {
         return true;
     }
 
+    /// SIGHUP: renewed certificates. What cannot be used is said, and the old ones stay.
+    void reload() {
+        if (!server_) return;
+        if (auto reloaded = server_->reload_tls()) {
+            invocation_.log.info("reloaded");
+        } else {
+            invocation_.log.warning("reload_failed", {{"problem", reloaded.error().to_string()}});
+        }
+    }
+
     void stop() {
         if (server_) server_->stop();
+        serving_ = nullptr;
         worker_.reset();
         collector_.reset();
         sample_.reset();
@@ -196,6 +215,8 @@ class RunningServer {
     std::unique_ptr<workflow::WorkerRole> worker_;
     std::unique_ptr<http::Service> service_;
     std::unique_ptr<net::HttpServer> server_;
+    /// The same once it is there: requests may ask for its counters before `start` has returned it.
+    std::atomic<net::HttpServer*> serving_ = nullptr;
 };
 
 base::Result<int> run_server(Invocation& invocation, const ServeFlags& flags) {
