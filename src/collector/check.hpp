@@ -53,7 +53,7 @@ struct CheckOptions {
 /// Errors: connect_failed and fix_input only; everything else is a finding.
 [[nodiscard]] base::Result<CheckReport> check_target(const base::Secret& conninfo, const CheckOptions& options = {});
 
-/// Databases with their schemas and owners, for `setup_steps`.
+/// Databases with their schemas and owners, for `setup_steps`; the one that the connection string names comes first.
 [[nodiscard]] base::Result<std::vector<DatabaseSchemas>> read_schemas(const base::Secret& conninfo,
                                                                       const ServerFacts& facts,
                                                                       const CheckOptions& options = {});

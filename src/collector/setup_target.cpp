@@ -23,10 +23,17 @@ class Steps {
     std::vector<SetupStep> steps_;
 };
 
-void add_preload(Steps& steps, const SetupOptions& options) {
+void add_preload(Steps& steps, const std::optional<std::vector<std::string>>& preloaded) {
     const std::string library = "pg_stat_statements";
-    if (std::find(options.preloaded.begin(), options.preloaded.end(), library) != options.preloaded.end()) return;
-    auto libraries = options.preloaded;
+    if (!preloaded) {
+        steps.add(Tier::counters, "",
+                  "pg_stat_statements must be among these. If it is not, add it with ALTER SYSTEM SET "
+                  "shared_preload_libraries = …, pg_stat_statements, keeping what is there, and restart the server.",
+                  "SHOW shared_preload_libraries");
+        return;
+    }
+    if (std::find(preloaded->begin(), preloaded->end(), library) != preloaded->end()) return;
+    auto libraries = *preloaded;
     libraries.push_back(library);
     steps.add(Tier::counters, "", "pg_stat_statements must be loaded at server start; this needs a restart.",
               "ALTER SYSTEM SET shared_preload_libraries = " + base::join(libraries, ", "));
@@ -57,12 +64,10 @@ void add_role(Steps& steps, const SetupOptions& options) {
 }
 
 void add_extensions(Steps& steps, const std::vector<DatabaseSchemas>& databases, const SetupOptions& options) {
-    if (!databases.empty()) {
-        steps.add(Tier::counters,
-                  options.statements_database.empty() ? databases.front().database : options.statements_database,
-                  "One database is enough: its view shows the statements of all.",
-                  "CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
-    }
+    const auto first = databases.empty() ? std::string() : databases.front().database;
+    steps.add(Tier::counters, options.statements_database.empty() ? first : options.statements_database,
+              "One database is enough: its view shows the statements of all.",
+              "CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
     for (const auto& database : databases) {
         if (!database.refuses_public_connect) continue;
         steps.add(Tier::counters, database.database, "PUBLIC may not connect here.",
@@ -80,6 +85,14 @@ void add_planning(Steps& steps, catalog::ServerVersion version, const std::vecto
                   "EXPLAIN and column statistics are refused to a role that may not read the tables. The program reads "
                   "no rows.",
                   "GRANT pg_read_all_data TO " + role);
+    } else if (databases.empty()) {
+        steps.add(Tier::planning, "", "13 has no pg_read_all_data: each schema is granted. Run this in every database.",
+                  "DO $setup$ DECLARE s text; BEGIN FOR s IN SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname "
+                  "!~ '^pg_' AND nspname <> 'information_schema' LOOP EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', "
+                  "s, " +
+                      catalog::quote_literal(options.role) +
+                      "); EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO %I', s, " +
+                      catalog::quote_literal(options.role) + "); END LOOP; END $setup$");
     } else {
         for (const auto& database : databases) {
             for (const auto& schema : database.schemas) {
@@ -96,6 +109,9 @@ void add_planning(Steps& steps, catalog::ServerVersion version, const std::vecto
         }
     }
     if (!options.hypopg) return;
+    if (databases.empty())
+        steps.add(Tier::planning, "", "Hypothetical indexes: asked of the planner, never built. In every database.",
+                  "CREATE EXTENSION IF NOT EXISTS hypopg");
     for (const auto& database : databases)
         steps.add(Tier::planning, database.database, "Hypothetical indexes: asked of the planner, never built.",
                   "CREATE EXTENSION IF NOT EXISTS hypopg");
@@ -138,7 +154,9 @@ std::string_view to_string(Tier tier) {
 std::vector<SetupStep> setup_steps(catalog::ServerVersion version, const std::vector<DatabaseSchemas>& databases,
                                    const SetupOptions& options) {
     Steps steps;
-    add_preload(steps, options);
+    auto preloaded = options.preloaded;
+    if (!preloaded && !databases.empty()) preloaded = databases.front().preloaded;
+    add_preload(steps, preloaded);
     add_role(steps, options);
     add_extensions(steps, databases, options);
     add_planning(steps, version, databases, options);

@@ -21,8 +21,9 @@ enum class Tier {
 struct DatabaseSchemas {
     std::string database;
     bool refuses_public_connect = false;
-    std::vector<std::string> schemas;  ///< of users; only needed before 14 and for `apply`
-    std::vector<std::string> owners;   ///< of its relations: their later tables (13), and who may index them (`apply`)
+    std::optional<std::vector<std::string>> preloaded;  ///< shared_preload_libraries of the server; absent: not visible
+    std::vector<std::string> schemas;                   ///< of users; only needed before 14 and for `apply`
+    std::vector<std::string> owners;  ///< of its relations: their later tables (13), and who may index them (`apply`)
 };
 
 struct SetupOptions {
@@ -33,7 +34,8 @@ struct SetupOptions {
     std::string statements_database;  ///< where pg_stat_statements is to be read; "": the first
     bool hypopg = true;
     bool include_apply = false;
-    std::vector<std::string> preloaded;  ///< shared_preload_libraries as they are, to be kept
+    /// shared_preload_libraries, to be kept; absent: as the databases say, else unknown.
+    std::optional<std::vector<std::string>> preloaded;
 };
 
 struct SetupStep {
@@ -45,7 +47,8 @@ struct SetupStep {
     bool needs_superuser = false;  ///< may be left out where the administrator is none
 };
 
-/// In the order to run. The role gets no password here.
+/// In the order to run. The role gets no password here. Without databases (nothing is known of the server) the steps
+/// are for whichever database they are run in.
 [[nodiscard]] std::vector<SetupStep> setup_steps(catalog::ServerVersion version,
                                                  const std::vector<DatabaseSchemas>& databases,
                                                  const SetupOptions& options = {});

@@ -19,7 +19,14 @@ std::vector<std::string> statements(const std::vector<SetupStep>& steps, Tier ti
     return sql;
 }
 
-const std::vector<DatabaseSchemas> shop{{"shop", false, {"public", "Sales"}, {"owner"}}};
+std::vector<DatabaseSchemas> one_database() {
+    DatabaseSchemas schemas;
+    schemas.database = "shop";
+    schemas.schemas = {"public", "Sales"};
+    schemas.owners = {"owner"};
+    return {schemas};
+}
+const std::vector<DatabaseSchemas> shop = one_database();
 
 TEST(SetupSteps, CountersNeedPgMonitorOnly) {
     const auto sql = statements(setup_steps({150000}, shop), Tier::counters);
@@ -51,12 +58,24 @@ TEST(SetupSteps, ApplyIsOffUnlessAskedFor) {
 
 TEST(SetupSteps, PreloadKeepsWhatIsLoadedAlready) {
     SetupOptions options;
-    options.preloaded = {"auto_explain"};
+    options.preloaded = std::vector<std::string>{"auto_explain"};
     const auto steps = setup_steps({150000}, shop, options);
     EXPECT_TRUE(steps.front().needs_restart);
     EXPECT_EQ(steps.front().sql, "ALTER SYSTEM SET shared_preload_libraries = auto_explain, pg_stat_statements");
-    options.preloaded = {"pg_stat_statements"};
+    options.preloaded = std::vector<std::string>{"pg_stat_statements"};
     EXPECT_FALSE(setup_steps({150000}, shop, options).front().needs_restart);
+    auto told = shop;
+    told.front().preloaded = std::vector<std::string>{"auto_explain"};
+    EXPECT_THAT(setup_steps({150000}, told).front().sql, HasSubstr("auto_explain, pg_stat_statements"));
+    // What is not known must not be overwritten.
+    EXPECT_EQ(setup_steps({150000}, shop).front().sql, "SHOW shared_preload_libraries");
+}
+
+TEST(SetupSteps, WithoutAServerTheStepsAreForWhicheverDatabase) {
+    const auto steps = setup_steps({130000}, {});
+    EXPECT_THAT(statements(steps, Tier::counters), Contains("CREATE EXTENSION IF NOT EXISTS pg_stat_statements"));
+    EXPECT_THAT(statements(steps, Tier::planning), Contains(HasSubstr("GRANT SELECT ON ALL TABLES IN SCHEMA")));
+    EXPECT_THAT(statements(steps, Tier::planning), Contains("CREATE EXTENSION IF NOT EXISTS hypopg"));
 }
 
 TEST(SetupSteps, NamesAreQuoted) {

@@ -124,7 +124,6 @@ class Server {
         const auto schemas = read_schemas(cluster_.conninfo("shop"), *facts, only);
         if (!schemas) throw std::runtime_error(schemas.error().to_string());
         SetupOptions setup;
-        setup.preloaded = {"pg_stat_statements"};
         setup.hypopg = major == 15;
         for (const auto& step : setup_steps(facts->version, *schemas, setup))
             cluster_.run(step.sql, step.database.empty() ? "shop" : step.database);

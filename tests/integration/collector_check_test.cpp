@@ -55,7 +55,6 @@ void set_up(const TestCluster& cluster, std::initializer_list<Tier> tiers, Setup
     ASSERT_TRUE(facts);
     auto schemas = read_schemas(conninfo, *facts);
     ASSERT_TRUE(schemas);
-    options.preloaded = {"pg_stat_statements"};
     for (const auto& step : setup_steps(facts->version, *schemas, options))
         if (std::find(tiers.begin(), tiers.end(), step.tier) != tiers.end())
             cluster.run(step.sql, step.database.empty() ? "postgres" : step.database);
