@@ -79,14 +79,26 @@ join pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype else t.oi
 left join pg_collation l on l.oid = a.attcollation
 order by a.attrelid, a.attnum)";
 
-/// A partitioned table's own statistics are the inherited ones. $2: longest text of a list.
+/// A partitioned table's own statistics are the inherited ones. $2: longest text of a list. Of most common values the
+/// first are kept; a histogram is thinned evenly instead, both ends kept, because a half of it would lie about the
+/// rest.
 inline constexpr std::string_view statistics = R"(
 select c.oid, s.attname, s.null_frac, s.n_distinct, s.correlation, s.avg_width,
-       left(s.most_common_vals::text, $2::int), s.most_common_freqs::text, left(s.histogram_bounds::text, $2::int)
+       left(s.most_common_vals::text, $2::int), s.most_common_freqs::text,
+       case when length(h.bounds) <= $2::int then h.bounds
+            when h.bounds is not null then
+              (select array_agg(b.bound order by b.place)::text
+               from (select array_length(h.bounds::text[], 1) as found) n
+               cross join lateral (select greatest(2, n.found::bigint * $2::int / length(h.bounds)) as kept) k
+               cross join lateral unnest(h.bounds::text[]) with ordinality as b(bound, place)
+               where b.place = 1
+                  or (b.place - 1) * (k.kept - 1) / (n.found - 1) > (b.place - 2) * (k.kept - 1) / (n.found - 1))
+       end
 from unnest($1::oid[]) as chosen(oid)
 join pg_class c on c.oid = chosen.oid
 join pg_namespace n on n.oid = c.relnamespace
-join pg_stats s on s.schemaname = n.nspname and s.tablename = c.relname and s.inherited = (c.relkind = 'p'))";
+join pg_stats s on s.schemaname = n.nspname and s.tablename = c.relname and s.inherited = (c.relkind = 'p')
+cross join lateral (select s.histogram_bounds::text as bounds) h)";
 
 /// $2: true calls nothing that waits for a lock. $3: longest definition.
 inline constexpr std::string_view indexes = R"(

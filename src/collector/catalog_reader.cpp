@@ -79,6 +79,7 @@ class Reader {
     base::Status read_frame();
     void take_relations(const Rows& rows);
     base::Status read_columns();
+    [[nodiscard]] int statistics_text_per_column() const;
     base::Status read_statistics();
     base::Status read_activity();
     base::Status read_indexes();
@@ -177,9 +178,18 @@ base::Status Reader::read_columns() {
     return {};
 }
 
+int Reader::statistics_text_per_column() const {
+    std::int64_t columns = 1;
+    for (const auto& relation : reading_.database.relations)
+        columns += static_cast<std::int64_t>(relation.columns.size());
+    constexpr std::int64_t shortest = 200;
+    const auto share = std::max(options_.max_statistics_bytes / (2 * columns), shortest);
+    return static_cast<int>(std::min<std::int64_t>(share, options_.max_statistics_text));
+}
+
 base::Status Reader::read_statistics() {
     auto asked =
-        connection_.query(catalog_queries::statistics, {chosen_, std::to_string(options_.max_statistics_text)});
+        connection_.query(catalog_queries::statistics, {chosen_, std::to_string(statistics_text_per_column())});
     if (!asked) {
         if (connection_.last_server_error().sqlstate != sqlstate_query_cancelled) return std::move(asked).error();
         reading_.notes.push_back(

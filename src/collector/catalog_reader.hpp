@@ -22,8 +22,10 @@ namespace pganalytics::collector {
 struct CatalogOptions {
     /// Caps for databases with very many relations: partitioned tables first, then the largest.
     int max_relations = 10000;
-    /// Longest most_common_vals or histogram_bounds text of one column; the list is cut at a whole element.
+    /// Longest most_common_vals or histogram_bounds text of one column, and of all columns together: with very many
+    /// columns each is kept shorter. Of common values the first stay, histograms are thinned evenly.
     int max_statistics_text = 4000;
+    std::int64_t max_statistics_bytes = std::int64_t{16} << 20;
     /// Longest view or index definition; longer ones are left out.
     int max_definition_text = 65536;
 };

@@ -195,6 +195,23 @@ TEST_F(CatalogReaderTest, KeepsToItsCapAndSaysSo) {
                                                   column.statistics->most_common_frequencies.size());
 }
 
+TEST_F(CatalogReaderTest, AHistogramThatIsTooLongIsThinnedAndKeepsBothEnds) {
+    const auto whole = *relation(read_as("postgres"), "public", "customers").find_column("email");
+    CatalogOptions options;
+    options.max_statistics_text = 300;
+    const auto thinned = *relation(read_as("postgres", options), "public", "customers").find_column("email");
+    const auto& all = whole.statistics->histogram_bounds;
+    const auto& few = thinned.statistics->histogram_bounds;
+    ASSERT_EQ(all.size(), 101U);
+    ASSERT_GE(few.size(), 5U);
+    EXPECT_LT(few.size(), 20U);
+    EXPECT_EQ(few.front(), all.front());
+    EXPECT_EQ(few.back(), all.back());
+    // Evenly: the middle one is the middle one, give or take a step.
+    const auto middle = std::find(all.begin(), all.end(), few[few.size() / 2]) - all.begin();
+    EXPECT_NEAR(static_cast<double>(middle), 50, 12);
+}
+
 class LockedCatalogTest : public CatalogReaderTest, public ::testing::WithParamInterface<bool> {};
 
 TEST_P(LockedCatalogTest, PassesOverARelationUnderAccessExclusiveAndReadsTheRest) {
