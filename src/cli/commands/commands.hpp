@@ -16,6 +16,9 @@ void add_targets(CLI::App& tree, Program& program);
 void add_queries(CLI::App& tree, Program& program);
 void add_recommendations(CLI::App& tree, Program& program);
 void add_evaluate(CLI::App& tree, Program& program);
+/// Below `evaluate`.
+void add_evaluate_patterns(CLI::App& evaluate, Program& program);
+void add_evaluate_forecast(CLI::App& evaluate, Program& program);
 void add_sample(CLI::App& tree, Program& program);
 void add_setup_target(CLI::App& tree, Program& program);
 void add_check(CLI::App& tree, Program& program);
