@@ -45,18 +45,19 @@ Observation read_observation(const json& line) {
     return observation;
 }
 
-std::string text_or_number(const json& line, const char* field) {
+std::string text_or_number(const json& line, std::string_view field) {
     const auto found = line.find(field);
     if (found == line.end()) return {};
     return found->is_string() ? found->get<std::string>() : found->dump();
 }
 
-base::Result<Sample> read_line(std::string_view text, int number) {
+base::Result<Sample> read_line(std::string_view text, int number, std::string_view group_field) {
     const json line = json::parse(text, nullptr, false);
     if (!line.is_object()) return line_error(number, "not a JSON object");
     Sample sample;
     sample.id = text_or_number(line, "id");
-    sample.group = text_or_number(line, "group");
+    sample.group = text_or_number(line, group_field);
+    if (sample.group.empty()) sample.group = text_or_number(line, "group");
     if (sample.group.empty()) sample.group = sample.id;
     const auto runtime = line.find("runtime_ms");
     if (runtime == line.end() || !runtime->is_number()) return line_error(number, "runtime_ms is missing or no number");
@@ -83,7 +84,7 @@ base::Result<Sample> read_line(std::string_view text, int number) {
 
 }  // namespace
 
-base::Result<Dataset> read_samples(std::string_view json_lines) {
+base::Result<Dataset> read_samples(std::string_view json_lines, std::string_view group_field) {
     Dataset dataset;
     int number = 0;
     for (std::size_t begin = 0; begin < json_lines.size();) {
@@ -92,7 +93,7 @@ base::Result<Dataset> read_samples(std::string_view json_lines) {
         const auto line = base::trim(json_lines.substr(begin, end - begin));
         begin = end + 1;
         if (line.empty()) continue;
-        PGANALYTICS_ASSIGN(auto sample, read_line(line, number));
+        PGANALYTICS_ASSIGN(auto sample, read_line(line, number, group_field));
         dataset.push_back(std::move(sample));
     }
     if (dataset.empty())

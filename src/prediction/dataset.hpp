@@ -27,7 +27,8 @@ using Dataset = std::vector<Sample>;
 
 /// Lines {"id","group","plan":{EXPLAIN JSON},"runtime_ms"} and, optional, "weight", "at" (RFC 3339) and "observation"
 /// (an object with the names of Observation's fields). Anything that only execution can know is dropped from the plan
-/// before features are made. fix_input names the line.
-[[nodiscard]] base::Result<Dataset> read_samples(std::string_view json_lines);
+/// before features are made. `group_field` names
+/// the field to group by; a line without it falls back to "group", then to its id. fix_input names the line.
+[[nodiscard]] base::Result<Dataset> read_samples(std::string_view json_lines, std::string_view group_field = "group");
 
 }  // namespace pganalytics::prediction

@@ -54,6 +54,11 @@ base::Result<ModelType> parse_model_type(std::string_view name) {
                        "Choose linear_regression, decision_tree, random_forest or gradient_boosting.", "model_type"};
 }
 
+bool too_wide(const LogPrediction& prediction) {
+    constexpr double widest = 10'000;
+    return !(prediction.upper - prediction.lower <= std::log(widest));
+}
+
 /// One training run: what its steps share.
 class Trainer {
   public:

@@ -47,6 +47,9 @@ struct LogPrediction {
     double within_30_percent = 0;  ///< probability that the actual time is within 30 % of the prediction
 };
 
+/// An interval whose ends are further apart than a factor of 10,000 helps nobody: the answer is "unknown".
+[[nodiscard]] bool too_wide(const LogPrediction& prediction);
+
 /// One feature's part in a prediction: the time is multiplied by exp(log_factor).
 struct Contribution {
     std::string feature;

@@ -19,6 +19,8 @@ void add_evaluate(CLI::App& tree, Program& program);
 /// Below `evaluate`.
 void add_evaluate_patterns(CLI::App& evaluate, Program& program);
 void add_evaluate_forecast(CLI::App& evaluate, Program& program);
+/// Under `evaluate`.
+void add_evaluate_prediction(CLI::App& evaluate, Program& program);
 void add_sample(CLI::App& tree, Program& program);
 void add_setup_target(CLI::App& tree, Program& program);
 void add_check(CLI::App& tree, Program& program);

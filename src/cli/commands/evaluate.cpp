@@ -136,6 +136,7 @@ void add_evaluate(CLI::App& tree, Program& program) {
     advice->callback([flags, &program] {
         program.choose([flags](Invocation& invocation) { return evaluate_advice(invocation, *flags); });
     });
+    add_evaluate_prediction(*command, program);
     add_evaluate_patterns(*command, program);
     add_evaluate_forecast(*command, program);
 }
