@@ -2,6 +2,7 @@
 
 #include <Eigen/Dense>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <complex>
 #include <numbers>
@@ -12,9 +13,20 @@ namespace {
 using Matrix = Eigen::MatrixXd;
 using Vector = Eigen::VectorXd;
 using Index = Eigen::Index;
+using Design = Eigen::Map<Matrix>;
+using DesignPart = Eigen::Ref<const Matrix>;
+
+// A design of some hundred kilobytes is built hundreds of times in one search; fresh memory for each would cost more
+// than the fit. One buffer a thread, of which only one design is alive at a time.
+Design new_design(Index rows, Index columns) {
+    thread_local std::vector<double> buffer;
+    const auto wanted = static_cast<std::size_t>(rows * columns);
+    if (buffer.size() < wanted) buffer.resize(wanted);
+    return {buffer.data(), rows, columns};
+}
 
 // e^{iωt} by rotation, set right every 256 samples: sin and cos for each sample would cost more than the fit.
-void fill_wave(Matrix& design, Index column, double frequency) {
+void fill_wave(Design& design, Index column, double frequency) {
     const double omega = 2 * std::numbers::pi * frequency;
     const std::complex<double> turn(std::cos(omega), std::sin(omega));
     std::complex<double> now(1, 0);
@@ -40,7 +52,7 @@ Index wave_columns(const std::vector<HarmonicGroup>& groups) {
     return columns;
 }
 
-void fill_trend(Matrix& design, const std::vector<TrendTerm>& terms) {
+void fill_trend(Design& design, const std::vector<TrendTerm>& terms) {
     const Index n = design.rows();
     const double half = std::max(1.0, static_cast<double>(n - 1) / 2);
     for (Index t = 0; t < n; ++t) {
@@ -58,7 +70,7 @@ void fill_trend(Matrix& design, const std::vector<TrendTerm>& terms) {
     }
 }
 
-void fill_waves(Matrix& design, Index column, const std::vector<HarmonicGroup>& groups) {
+void fill_waves(Design& design, Index column, const std::vector<HarmonicGroup>& groups) {
     for (const HarmonicGroup& group : groups) {
         for (const int harmonic : group.harmonics) {
             fill_wave(design, column, group.frequency * harmonic);
@@ -67,12 +79,21 @@ void fill_waves(Matrix& design, Index column, const std::vector<HarmonicGroup>& 
     }
 }
 
-// Normal equations with a trace of ridge: near-equal frequencies must not blow up, and the columns are well scaled.
-Vector solve(const Matrix& design, std::span<const double> values) {
-    const Eigen::Map<const Vector> target(values.data(), static_cast<Index>(values.size()));
+// A trace of ridge: near-equal frequencies must not blow up, and the columns are well scaled.
+void add_ridge(Matrix& gram, Index rows) {
+    gram.diagonal().array() += 1e-7 * static_cast<double>(rows);
+}
+
+Matrix gram_of(const DesignPart& design) {
     Matrix gram = Matrix::Zero(design.cols(), design.cols());
     gram.selfadjointView<Eigen::Lower>().rankUpdate(design.transpose());
-    gram.diagonal().array() += 1e-7 * static_cast<double>(design.rows());
+    return gram;
+}
+
+Vector solve(const DesignPart& design, std::span<const double> values) {
+    const Eigen::Map<const Vector> target(values.data(), static_cast<Index>(values.size()));
+    Matrix gram = gram_of(design);
+    add_ridge(gram, design.rows());
     return gram.selfadjointView<Eigen::Lower>().ldlt().solve(design.transpose() * target);
 }
 
@@ -88,7 +109,7 @@ std::vector<double> HarmonicFit::total() const {
 
 HarmonicFit HarmonicModel::fit(std::span<const double> values) const {
     const Index trends = trend_columns(trend);
-    Matrix design(static_cast<Index>(size_), trends + wave_columns(groups));
+    Design design = new_design(static_cast<Index>(size_), trends + wave_columns(groups));
     fill_trend(design, trend);
     fill_waves(design, trends, groups);
     const Vector coefficients = solve(design, values);
@@ -113,10 +134,18 @@ double HarmonicModel::refine(std::span<const double> values) {
     const Index trends = trend_columns(trend);
     const Index waves = wave_columns(groups);
     const auto count = static_cast<Index>(groups.size());
-    Matrix design(static_cast<Index>(size_), trends + waves + count);
+    Design design = new_design(static_cast<Index>(size_), trends + waves + count);
     fill_trend(design, trend);
     fill_waves(design, trends, groups);
-    const Vector linear = solve(design.leftCols(trends + waves), values);
+    const Eigen::Map<const Vector> target(values.data(), static_cast<Index>(size_));
+    const DesignPart plain = design.leftCols(trends + waves);
+    Matrix gram = Matrix::Zero(design.cols(), design.cols());
+    gram.topLeftCorner(plain.cols(), plain.cols()) = gram_of(plain);
+    Vector products(design.cols());
+    products.head(plain.cols()) = plain.transpose() * target;
+    Matrix plain_gram = gram.topLeftCorner(plain.cols(), plain.cols());
+    add_ridge(plain_gram, design.rows());
+    const Vector linear = plain_gram.selfadjointView<Eigen::Lower>().ldlt().solve(products.head(plain.cols()));
 
     // Columns of the derivative by each frequency, in units of 1/size.
     const double unit = 2 * std::numbers::pi / static_cast<double>(size_);
@@ -132,7 +161,11 @@ double HarmonicModel::refine(std::span<const double> values) {
         }
         for (Index t = 0; t < design.rows(); ++t) derivative(t) *= static_cast<double>(t) - half;
     }
-    const Vector joint = solve(design, values);
+    const auto derivatives = design.rightCols(count);
+    gram.bottomRows(count) = derivatives.transpose() * design;
+    products.tail(count) = derivatives.transpose() * target;
+    add_ridge(gram, design.rows());
+    const Vector joint = gram.selfadjointView<Eigen::Lower>().ldlt().solve(products);
     double largest = 0;
     for (Index g = 0; g < count; ++g) {
         const double move = std::clamp(joint(trends + waves + g), -0.25, 0.25);
@@ -146,37 +179,66 @@ double HarmonicModel::refine(std::span<const double> values) {
 
 namespace {
 
+// e^{-iωt} for four neighbouring samples at once: one rotation waits for the one before, four do not.
+class Rotation {
+  public:
+    static constexpr std::size_t lanes = 4;
+
+    Rotation(double omega, std::size_t from, std::complex<double> amplitude = 1) {
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+            const std::complex<double> at = amplitude * std::polar(1.0, -omega * static_cast<double>(from + lane));
+            real[lane] = at.real();
+            imaginary[lane] = at.imag();
+        }
+        const std::complex<double> turn = std::polar(1.0, -omega * static_cast<double>(lanes));
+        turn_real_ = turn.real();
+        turn_imaginary_ = turn.imag();
+    }
+    void advance() {
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+            const double next = real[lane] * turn_real_ - imaginary[lane] * turn_imaginary_;
+            imaginary[lane] = real[lane] * turn_imaginary_ + imaginary[lane] * turn_real_;
+            real[lane] = next;
+        }
+    }
+
+    std::array<double, lanes> real{};
+    std::array<double, lanes> imaginary{};
+
+  private:
+    double turn_real_ = 0;
+    double turn_imaginary_ = 0;
+};
+
 // Σ values · e^{-iωt} over [from, to).
 std::complex<double> demodulated(std::span<const double> values, double frequency, std::size_t from, std::size_t to) {
-    const double omega = 2 * std::numbers::pi * frequency;
-    const std::complex<double> turn(std::cos(omega), -std::sin(omega));
-    const double angle = omega * static_cast<double>(from);
-    double real = std::cos(angle);
-    double imaginary = -std::sin(angle);
-    double sum_real = 0;
-    double sum_imaginary = 0;
-    for (std::size_t t = from; t < to; ++t) {
-        sum_real += values[t] * real;
-        sum_imaginary += values[t] * imaginary;
-        const double next = real * turn.real() - imaginary * turn.imag();
-        imaginary = real * turn.imag() + imaginary * turn.real();
-        real = next;
+    Rotation now(2 * std::numbers::pi * frequency, from);
+    std::array<double, Rotation::lanes> real{};
+    std::array<double, Rotation::lanes> imaginary{};
+    std::size_t t = from;
+    for (; t + Rotation::lanes <= to; t += Rotation::lanes) {
+        for (std::size_t lane = 0; lane < Rotation::lanes; ++lane) {
+            real[lane] += values[t + lane] * now.real[lane];
+            imaginary[lane] += values[t + lane] * now.imaginary[lane];
+        }
+        now.advance();
     }
-    return {sum_real, sum_imaginary};
+    for (std::size_t lane = 0; t < to; ++t, ++lane) {
+        real[lane] += values[t] * now.real[lane];
+        imaginary[lane] += values[t] * now.imaginary[lane];
+    }
+    return {real[0] + real[1] + real[2] + real[3], imaginary[0] + imaginary[1] + imaginary[2] + imaginary[3]};
 }
 
-// Adds amplitude · e^{iωt}, real part.
+// Adds the real part of amplitude · e^{iωt}.
 void add_line(std::vector<double>& wave, double frequency, std::complex<double> amplitude) {
-    const double omega = 2 * std::numbers::pi * frequency;
-    const std::complex<double> turn(std::cos(omega), std::sin(omega));
-    double real = amplitude.real();
-    double imaginary = amplitude.imag();
-    for (double& value : wave) {
-        value += real;
-        const double next = real * turn.real() - imaginary * turn.imag();
-        imaginary = real * turn.imag() + imaginary * turn.real();
-        real = next;
+    Rotation now(2 * std::numbers::pi * frequency, 0, std::conj(amplitude));
+    std::size_t t = 0;
+    for (; t + Rotation::lanes <= wave.size(); t += Rotation::lanes) {
+        for (std::size_t lane = 0; lane < Rotation::lanes; ++lane) wave[t + lane] += now.real[lane];
+        now.advance();
     }
+    for (std::size_t lane = 0; t < wave.size(); ++t, ++lane) wave[t] += now.real[lane];
 }
 
 std::vector<double> left_by_others(std::span<const double> values, const HarmonicFit& fit, std::size_t group) {
@@ -212,7 +274,7 @@ void HarmonicModel::backfit(std::span<const double> values, HarmonicFit& fit, st
     }
     if (only) return;
     for (std::size_t t = 0; t < rest.size(); ++t) rest[t] += fit.trend[t];
-    Matrix design(static_cast<Index>(size_), trend_columns(trend));
+    Design design = new_design(static_cast<Index>(size_), trend_columns(trend));
     fill_trend(design, trend);
     const Vector sum = design * solve(design, rest);
     fit.trend.assign(sum.begin(), sum.end());
@@ -240,16 +302,7 @@ void HarmonicModel::refine_group(std::span<const double> values, const HarmonicF
 }
 
 double sinusoid_gain(std::span<const double> values, double frequency) {
-    const double omega = 2 * std::numbers::pi * frequency;
-    const std::complex<double> turn(std::cos(omega), -std::sin(omega));
-    std::complex<double> now(1, 0);
-    std::complex<double> sum(0, 0);
-    for (const double value : values) {
-        sum += value * now;
-        now = {now.real() * turn.real() - now.imag() * turn.imag(),
-               now.real() * turn.imag() + now.imag() * turn.real()};
-    }
-    return 2.0 / static_cast<double>(values.size()) * std::norm(sum);
+    return 2.0 / static_cast<double>(values.size()) * std::norm(demodulated(values, frequency, 0, values.size()));
 }
 
 }  // namespace pganalytics::patterns
