@@ -17,7 +17,8 @@
 
 namespace pganalytics::store {
 
-/// One visit to a target: what its statements did between two readings of the counters.
+/// One visit to a target: what its statements did between two readings of the counters. A statement whose own interval
+/// began earlier (it waited until its text was read) is stored from its own begin.
 struct IntervalBatch {
     base::Timestamp begins;
     base::Timestamp ends;

@@ -262,7 +262,6 @@ std::vector<HistoryRow> rows_of(std::span<const IntervalBatch* const> batches, c
     std::unordered_map<std::int32_t, std::size_t> in_batch;
     for (const auto* batch : batches) {
         in_batch.clear();
-        const auto length = std::chrono::duration_cast<std::chrono::milliseconds>(batch->ends - batch->begins).count();
         for (const auto& interval : batch->statements) {
             const auto id = ids.find(interval.key);
             if (id == ids.end()) {
@@ -274,8 +273,13 @@ std::vector<HistoryRow> rows_of(std::span<const IntervalBatch* const> batches, c
                 rows[it->second].sum += interval.delta;
                 continue;
             }
+            // A statement that waited for its text brings several intervals in one: over all of them, or its rate would
+            // look as many times too high.
+            const bool waited = interval.begins != Timestamp{} && interval.begins < batch->begins - 1s;
+            const auto begins = waited ? interval.begins : batch->begins;
+            const auto length = std::chrono::duration_cast<std::chrono::milliseconds>(batch->ends - begins).count();
             rows.push_back({.statement_id = id->second,
-                            .begins = batch->begins,
+                            .begins = begins,
                             .length_ms = static_cast<std::int32_t>(std::clamp<std::int64_t>(length, 1, INT32_MAX)),
                             .sum = interval.delta});
         }

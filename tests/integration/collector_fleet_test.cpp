@@ -199,6 +199,43 @@ TEST(Fleet, ARealRepositoryDownForAWhileIsCaughtUpWith) {
     EXPECT_EQ(fleet.queue_state().refused, 0U);
 }
 
+TEST(Fleet, AStatementThatWaitedForItsTextHasAnHonestRate) {
+    TestCluster cluster;
+    prepare_target(cluster);
+    cluster.run("create database pganalytics");
+    store::Repository repository(cluster.conninfo("pganalytics"));
+    ASSERT_TRUE(repository.migrate());
+    auto key = store::SealingKey::from_bytes(base::Secret(std::string(32, 'k')));
+    ASSERT_TRUE(key);
+    store::TargetStore targets(repository, *key);
+    const auto added = targets.add({"shop", cluster.conninfo("postgres", "watcher"), {}, false});
+    ASSERT_TRUE(added);
+    StoreSink sink(store::Ingest(repository), targets);
+    auto options = quick();
+    options.sampler.text_period = 4s;
+    Fleet fleet(sink, options, {});
+    fleet.add({added->id, "shop", cluster.conninfo("postgres", "watcher"), {{"postgres"}, {}}});
+    ASSERT_TRUE(comes_true([&] { return fleet.status().front().samples >= 3; }));
+    auto client = application(cluster);
+    for (int i = 0; i < 10; ++i) {
+        run_times(client, look_up, 1);
+        std::this_thread::sleep_for(200ms);
+    }
+    store::History history(repository);
+    std::optional<workload::ObservedStatement> seen;
+    EXPECT_TRUE(comes_true([&] {
+        const auto now = base::SystemClock().now();
+        const auto workload = history.workload(added->id, "postgres", {now - 1h, now + 1min});
+        if (!workload) return false;
+        for (const auto& statement : workload->statements)
+            if (statement.text.find(look_up_text) != std::string::npos) seen = statement;
+        return seen && seen->sum.calls == 10;
+    }));
+    // 10 calls in 2 s are 300 a minute; put into the one interval that brought them they would be 3,000.
+    ASSERT_TRUE(seen);
+    EXPECT_LE(seen->max_calls_per_minute, 600);
+}
+
 TEST(Fleet, TargetsComeAndGo) {
     TestCluster cluster;
     prepare_target(cluster);
