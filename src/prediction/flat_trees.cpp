@@ -104,6 +104,22 @@ void FlatTrees::rename_features(std::span<const std::size_t> names) {
     }
 }
 
+void FlatTrees::add(const FlatTrees& other, double weight) {
+    const auto offset = static_cast<std::uint32_t>(nodes_.size());
+    for (auto node : other.nodes_) {
+        if (node.feature < 0) {
+            node.threshold = static_cast<float>(weight * node.threshold);
+        } else {
+            node.left += offset;
+        }
+        nodes_.push_back(node);
+    }
+    for (const float expected : other.expected_) expected_.push_back(static_cast<float>(weight * expected));
+    cover_.insert(cover_.end(), other.cover_.begin(), other.cover_.end());
+    for (const auto root : other.roots_) roots_.push_back(root + offset);
+    base_ += weight * other.base_;
+}
+
 const FlatTrees::Node& FlatTrees::leaf_of(std::uint32_t root, std::span<const float> row) const {
     const Node* node = &nodes_[root];
     while (node->feature >= 0) {

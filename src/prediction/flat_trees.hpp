@@ -27,6 +27,9 @@ class FlatTrees {
     /// Feature i of the training matrix becomes feature `names[i]` of the rows to come.
     void rename_features(std::span<const std::size_t> names);
 
+    /// This ensemble's prediction gains `weight` times the other's.
+    void add(const FlatTrees& other, double weight);
+
     [[nodiscard]] double predict(std::span<const float> row) const;
     /// Adds each feature's contribution into `into` (one place a feature); gives the base.
     double contribute(std::span<const float> row, std::span<double> into) const;

@@ -1,5 +1,5 @@
 #pragma once
-// A trained model: cost fit + share × (linear part + trees) in log milliseconds, a second model of how large its errors
+// A trained model: cost fit + linear part + trees in log milliseconds, a second model of how large its errors
 // are, and the quantiles that make an interval of both. Method and sources: docs/prediction.md.
 //
 // Intervals are split-conformal on errors of samples whose group the model had not seen (cross-conformal by group,
@@ -17,6 +17,7 @@
 #include "base/result.hpp"
 #include "prediction/cost_fit.hpp"
 #include "prediction/dataset.hpp"
+#include "prediction/error_distribution.hpp"
 #include "prediction/flat_trees.hpp"
 #include "prediction/ridge.hpp"
 
@@ -28,9 +29,6 @@ enum class ModelType { linear_regression, decision_tree, random_forest, gradient
 
 struct TrainOptions {
     ModelType type = ModelType::gradient_boosting;
-    /// For tuning, in rows × rounds × trees; a measure of work, not of time, so that the same data give the same model
-    /// on a slow machine.
-    double tuning_work = 3e6;
     std::uint32_t seed = 1;
     int threads = 1;
     double level = 0.9;  ///< of intervals
@@ -46,6 +44,9 @@ struct LogPrediction {
     double spread = 0;             ///< expected absolute error
     double within_30_percent = 0;  ///< probability that the actual time is within 30 % of the prediction
 };
+
+/// The interval and probability of a prediction whose expected error is `spread`.
+[[nodiscard]] LogPrediction around(double center, double spread, const ErrorDistribution& errors, double level);
 
 /// An interval whose ends are further apart than a factor of 10,000 helps nobody: the answer is "unknown".
 [[nodiscard]] bool too_wide(const LogPrediction& prediction);
@@ -84,20 +85,24 @@ class Model {
 
   private:
     friend class Trainer;
-    [[nodiscard]] double spread(std::span<const float> row, double center) const;
-
     ModelType type_ = ModelType::gradient_boosting;
     CostFit cost_fit_;
-    double share_ = 1;  ///< of the learned correction: how far cross-validation trusts it on unseen groups
     Ridge linear_;
     FlatTrees trees_;
     Ridge spread_linear_;  ///< log of the expected absolute error
     double spread_floor_ = 0.01;
-    double lower_ratio_ = 1, upper_ratio_ = 1;  ///< quantiles of signed error / spread
-    std::vector<double> standardised_;          ///< sorted |error| / spread, each group weighing the same
-    std::vector<double> standardised_weight_;   ///< cumulative, to 1
+    ErrorDistribution errors_;
     double level_ = 0.9;
     std::string chosen_;
 };
+
+/// A model with what its like said of each sample without having seen the sample's group: the honest figures of the
+/// model, and what history is weighed against.
+struct Training {
+    Model model;
+    std::vector<LogPrediction> unseen;  ///< in the order of the samples
+};
+/// As Model::train.
+[[nodiscard]] base::Result<Training> train_model(const Dataset& data, const TrainOptions& options);
 
 }  // namespace pganalytics::prediction

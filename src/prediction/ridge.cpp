@@ -75,6 +75,21 @@ Ridge Ridge::fit(const Matrix& rows, std::span<const double> target, std::span<c
     return ridge;
 }
 
+void Ridge::add(const Ridge& other, double weight) {
+    intercept_ += weight * other.intercept_;
+    for (Term term : other.terms_) {
+        term.coefficient *= weight;
+        const auto same = std::find_if(terms_.begin(), terms_.end(), [&](const Term& own) {
+            return own.feature == term.feature && own.mean == term.mean && own.scale == term.scale;
+        });
+        if (same == terms_.end()) {
+            terms_.push_back(term);
+        } else {
+            same->coefficient += term.coefficient;
+        }
+    }
+}
+
 double Ridge::contribute(std::span<const float> row, std::span<double> into) const {
     for (const auto& term : terms_) {
         const float raw = row[term.feature];
@@ -100,8 +115,8 @@ std::vector<double> Ridge::importance(std::size_t features) const {
     std::vector<double> shares(features, 0.0);
     double sum = 0;
     for (const auto& term : terms_) {
-        shares[term.feature] = term.coefficient * term.coefficient;
-        sum += shares[term.feature];
+        shares[term.feature] += term.coefficient * term.coefficient;
+        sum += term.coefficient * term.coefficient;
     }
     if (sum > 0) {
         for (auto& share : shares) share /= sum;

@@ -20,64 +20,75 @@ std::vector<int> monotone_in_cost(std::size_t columns) {
     return signs;
 }
 
-Candidate boosting(int depth, int rounds, double columns, bool linear, std::uint32_t seed, int threads) {
+Candidate line(double penalty) {
     Candidate candidate;
-    candidate.linear = linear;
-    candidate.penalty = 1;
+    candidate.linear = true;
+    candidate.penalty = penalty;
+    candidate.words = fmt::format("linear, penalty {}", penalty);
+    return candidate;
+}
+
+Candidate boosting(int depth, int rounds, std::uint32_t seed, int threads) {
+    Candidate candidate;
     candidate.trees = true;
     auto& p = candidate.parameters;
     p.depth = depth;
     p.rounds = rounds;
     p.learning_rate = 0.06;
-    p.column_share = columns;
+    p.column_share = 0.4;
     p.min_child_weight = 4;
     p.l2 = 2;
     p.seed = seed;
     p.threads = threads;
-    candidate.words = fmt::format("depth {}, {} rounds{}", depth, rounds, linear ? ", on a linear part" : "");
+    candidate.words = fmt::format("{} boosted trees of depth {}", rounds, depth);
+    return candidate;
+}
+
+Candidate forest(int trees, int depth, std::size_t rows, std::uint32_t seed, int threads) {
+    Candidate candidate;
+    candidate.trees = true;
+    auto& p = candidate.parameters;
+    p.rounds = 1;
+    p.trees_a_round = trees;
+    p.depth = depth;
+    p.learning_rate = 1;
+    // Each tree of a large forest learns as well from a part of the rows.
+    p.row_share = std::min(0.63, 8000.0 / static_cast<double>(rows));
+    p.column_share = 0.33;
+    p.min_child_weight = 3;
+    p.l2 = 0.5;
+    p.seed = seed;
+    p.threads = threads;
+    candidate.words = fmt::format("forest of {} trees of depth {}", trees, depth);
+    return candidate;
+}
+
+Candidate single_tree(int depth, std::size_t rows, std::uint32_t seed, int threads) {
+    Candidate candidate;
+    candidate.trees = true;
+    candidate.parameters = {1, 1, depth, 1.0, 1.0, 1.0, rows < 500 ? 8.0 : 20.0, 1.0, 0, {}, seed, threads};
+    candidate.words = fmt::format("tree of depth {}", depth);
     return candidate;
 }
 
 }  // namespace
 
-std::vector<Candidate> candidates_for(ModelType type, std::size_t rows, std::uint32_t seed, int threads) {
-    std::vector<Candidate> list;
+Recipe recipe_for(ModelType type, std::size_t rows, std::uint32_t seed, int threads) {
     switch (type) {
         case ModelType::linear_regression:
-            for (const double penalty : {0.3, 0.03, 1.0, 3.0, 10.0, 0.003}) {
-                Candidate candidate;
-                candidate.linear = true;
-                candidate.penalty = penalty;
-                candidate.words = fmt::format("penalty {}", penalty);
-                list.push_back(candidate);
-            }
-            break;
+            return {{line(0.03), line(0.3), line(3)}, true};
         case ModelType::decision_tree:
-            for (const int depth : {5, 3, 8, 2}) {
-                Candidate candidate;
-                candidate.trees = true;
-                auto& p = candidate.parameters;
-                p = {1, 1, depth, 1.0, 1.0, 1.0, rows < 500 ? 8.0 : 20.0, 1.0, 0, {}, seed, threads};
-                candidate.words = fmt::format("depth {}", depth);
-                list.push_back(candidate);
-            }
-            break;
+            return {{single_tree(3, rows, seed, threads), single_tree(5, rows, seed, threads),
+                     single_tree(8, rows, seed, threads)},
+                    false};
         case ModelType::random_forest:
-            for (const auto& [depth, share] : {std::pair{10, 0.33}, {6, 0.33}, {14, 0.2}}) {
-                Candidate candidate;
-                candidate.trees = true;
-                candidate.parameters = {1, 150, depth, 1.0, 0.63, share, 3.0, 0.5, 0, {}, seed, threads};
-                candidate.words = fmt::format("150 trees of depth {}", depth);
-                list.push_back(candidate);
-            }
-            break;
+            return {{forest(150, 10, rows, seed, threads)}, true};
         case ModelType::gradient_boosting:
-            list = {boosting(4, 150, 0.5, true, seed, threads), boosting(4, 150, 0.5, false, seed, threads),
-                    boosting(2, 150, 0.5, true, seed, threads), boosting(6, 300, 0.5, true, seed, threads),
-                    boosting(6, 300, 0.5, false, seed, threads)};
             break;
     }
-    return list;
+    return {{boosting(6, 120, seed, threads), boosting(3, 120, seed + 1, threads),
+             forest(80, 10, rows, seed + 2, threads), line(0.3)},
+            true};
 }
 
 std::vector<int> group_folds(const std::vector<std::string>& groups, int folds, std::uint32_t seed) {
@@ -139,6 +150,51 @@ base::Result<Correction> learn_correction(const Candidate& candidate, const Matr
     PGANALYTICS_ASSIGN(correction.trees, learn_trees(narrow, left, weight, parameters));
     correction.trees.rename_features(kept);
     return correction;
+}
+
+std::vector<double> blend_weights(const std::vector<std::vector<double>>& corrections,
+                                  std::span<const double> residual, std::span<const double> weight, double prior) {
+    const std::size_t count = corrections.size();
+    const double equal = 1.0 / static_cast<double>(count);
+    std::vector<double> blend(count, equal), left(residual.size());
+    double strength = 0;
+    for (const auto& correction : corrections) {
+        double squares = 0;
+        for (const double value : correction) squares += value * value;
+        strength += equal * squares / static_cast<double>(residual.size());
+    }
+    strength *= prior;
+    // Absolute errors by reweighted squares, each solved a coordinate at a time.
+    for (int round = 0; round < 60; ++round) {
+        for (std::size_t i = 0; i < left.size(); ++i) {
+            left[i] = residual[i];
+            for (std::size_t c = 0; c < count; ++c) left[i] -= blend[c] * corrections[c][i];
+        }
+        double typical = 0;
+        for (const double value : left) typical += std::abs(value) / static_cast<double>(left.size());
+        for (std::size_t c = 0; c < count; ++c) {
+            double moment = 0, squares = 0;
+            for (std::size_t i = 0; i < left.size(); ++i) {
+                const double robust = weight[i] * typical / std::max(std::abs(left[i]), 0.1 * typical + 1e-9);
+                moment += robust * corrections[c][i] * (left[i] + blend[c] * corrections[c][i]);
+                squares += robust * corrections[c][i] * corrections[c][i];
+            }
+            if (squares + strength <= 0) continue;
+            const double next = std::max(0.0, (moment + strength * equal) / (squares + strength));
+            for (std::size_t i = 0; i < left.size(); ++i) left[i] += (blend[c] - next) * corrections[c][i];
+            blend[c] = next;
+        }
+    }
+    double sum = 0;
+    for (auto& value : blend) {
+        // What hardly counts is left out: it would cost time in every prediction.
+        if (value < 0.02) value = 0;
+        sum += value;
+    }
+    if (sum > 1) {
+        for (auto& value : blend) value /= sum;
+    }
+    return blend;
 }
 
 }  // namespace pganalytics::prediction

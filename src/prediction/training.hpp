@@ -1,6 +1,8 @@
 #pragma once
-// What `Model::train` consists of. Internal to this module: candidates, folds by group, out-of-fold corrections.
+// What training consists of: what each type of model is blended from, folds by group, and the weights of the blend.
+// Internal to this module.
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,7 +12,7 @@
 
 namespace pganalytics::prediction {
 
-/// One setting to try.
+/// One way to learn the correction of the cost fit.
 struct Candidate {
     std::string words;
     bool linear = false;
@@ -19,8 +21,12 @@ struct Candidate {
     TreeParameters parameters;
 };
 
-/// In the order to try; the first is tried in any case.
-[[nodiscard]] std::vector<Candidate> candidates_for(ModelType type, std::size_t rows, std::uint32_t seed, int threads);
+/// How a type of model is made: the best of its candidates, or all of them, weighed.
+struct Recipe {
+    std::vector<Candidate> candidates;
+    bool blended = false;
+};
+[[nodiscard]] Recipe recipe_for(ModelType type, std::size_t rows, std::uint32_t seed, int threads);
 
 /// Fold of each sample, groups kept whole, folds of about the same number of samples. At least two folds, or none where
 /// there is only one group (then samples are spread).
@@ -35,5 +41,12 @@ struct Correction {
 [[nodiscard]] base::Result<Correction> learn_correction(const Candidate& candidate, const Matrix& rows,
                                                         const std::vector<double>& residual,
                                                         const std::vector<double>& weight);
+
+/// Weights of the corrections that leave the least weighted absolute error, none below 0 and 1 at most in all: stacked
+/// regression (Breiman 1996) with what is missing to 1 left to the cost fit. Held towards equal weights as if by
+/// `prior` further samples, because a few groups cannot tell similar learners apart.
+[[nodiscard]] std::vector<double> blend_weights(const std::vector<std::vector<double>>& corrections,
+                                                std::span<const double> residual, std::span<const double> weight,
+                                                double prior);
 
 }  // namespace pganalytics::prediction
