@@ -1,0 +1,102 @@
+#include "store/patterns.hpp"
+
+#include "store/values.hpp"
+
+namespace pganalytics::store {
+namespace {
+
+// xmax is 0 in a row that was inserted, not updated.
+constexpr std::string_view upsert =
+    "insert into pganalytics.workload_patterns as p (target_id, database_name, identity, pattern_type, "
+    "pattern_metadata, detection_timestamp, description, affected_query_count) "
+    "select $2, $3, i, t, m, $4, d, n from jsonb_to_recordset($1::jsonb) as r (i text, t text, m jsonb, d text, n int) "
+    "on conflict (target_id, database_name, identity) do update set pattern_type = excluded.pattern_type, "
+    "pattern_metadata = excluded.pattern_metadata, detection_timestamp = excluded.detection_timestamp, "
+    "description = excluded.description, affected_query_count = excluded.affected_query_count, is_stale = false "
+    "returning xmax = 0";
+
+constexpr std::string_view mark_stale =
+    "update pganalytics.workload_patterns set is_stale = true "
+    "where target_id = $2 and database_name = $3 and not is_stale "
+    "and identity not in (select r ->> 'i' from jsonb_array_elements($1::jsonb) as r)";
+
+}  // namespace
+
+base::Result<PatternSaveReport> PatternStore::save(base::TargetId target, std::string_view database_name,
+                                                   std::span<const PatternToSave> patterns,
+                                                   base::Timestamp detected_at) {
+    nlohmann::json rows = nlohmann::json::array();
+    for (const auto& pattern : patterns) {
+        rows.push_back({{"i", storable(pattern.identity)},
+                        {"t", pattern.pattern_type},
+                        {"m", nlohmann::json::parse(pattern.pattern_metadata_json, nullptr, false)},
+                        {"d", storable(pattern.description)},
+                        {"n", pattern.affected_query_count}});
+    }
+    const std::string all = rows.dump();
+    return repository_->with_transaction([&](postgres::Connection& connection) -> base::Result<PatternSaveReport> {
+        PatternSaveReport report;
+        PGANALYTICS_ASSIGN(
+            const auto saved,
+            connection.query(upsert, {all, sql_text(target), std::string(database_name), sql_text(detected_at)}));
+        for (std::size_t row = 0; row < saved.size(); ++row) ++(saved.boolean(row, 0) ? report.added : report.updated);
+        PGANALYTICS_ASSIGN(const auto gone,
+                           connection.query(mark_stale, {all, sql_text(target), std::string(database_name)}));
+        report.stale = static_cast<std::size_t>(gone.affected());
+        return report;
+    });
+}
+
+base::Result<Page<StoredPattern>> PatternStore::list(const PatternFilter& filter) {
+    postgres::Parameters parameters{sql_optional(filter.target),
+                                    sql_optional(filter.database_name),
+                                    sql_optional(filter.pattern_type),
+                                    std::nullopt,
+                                    std::nullopt,
+                                    std::to_string(filter.limit + 1)};
+    if (filter.cursor) {
+        PGANALYTICS_ASSIGN(const auto after, read_cursor("patterns", *filter.cursor, 2));
+        if (!after[0].is_number_integer() || !after[1].is_number_integer()) {
+            return base::Error{base::ErrorCode::fix_input, "The cursor is not one of this list.",
+                               "Use the one of the last page, as it is.", "cursor"};
+        }
+        parameters[3] = sql_text(base::Timestamp(std::chrono::microseconds(after[0].get<std::int64_t>())));
+        parameters[4] = after[1].dump();
+    }
+    return repository_->with_connection([&](postgres::Connection& connection) -> base::Result<Page<StoredPattern>> {
+        PGANALYTICS_ASSIGN(
+            const auto rows,
+            connection.query("select p.id, p.target_id, t.name, p.database_name, p.identity, p.pattern_type, "
+                             "p.pattern_metadata, " +
+                                 microseconds_of("p.detection_timestamp") +
+                                 ", p.description, p.affected_query_count from pganalytics.workload_patterns as p "
+                                 "join pganalytics.targets as t using (target_id) where not p.is_stale "
+                                 "and ($1::integer is null or p.target_id = $1) "
+                                 "and ($2::text is null or p.database_name = $2) "
+                                 "and ($3::text is null or p.pattern_type = $3) "
+                                 "and ($4::timestamptz is null or (p.detection_timestamp, p.id) < ($4, $5::bigint)) "
+                                 "order by p.detection_timestamp desc, p.id desc limit $6::bigint",
+                             parameters));
+        Page<StoredPattern> page;
+        for (std::size_t row = 0; row < rows.size() && row < filter.limit; ++row) {
+            page.items.push_back({.id = id_cell<base::PatternId>(rows, row, 0),
+                                  .target_id = id_cell<base::TargetId>(rows, row, 1),
+                                  .target_name = rows.text(row, 2),
+                                  .database_name = rows.text(row, 3),
+                                  .identity = rows.text(row, 4),
+                                  .pattern_type = rows.text(row, 5),
+                                  .pattern_metadata_json = rows.text(row, 6),
+                                  .detection_timestamp = time_cell(rows, row, 7),
+                                  .description = rows.text(row, 8),
+                                  .affected_query_count = static_cast<int>(rows.integer(row, 9).value_or(0))});
+        }
+        if (rows.size() > filter.limit) {
+            const auto& last = page.items.back();
+            page.next_cursor = make_cursor(
+                "patterns", {last.detection_timestamp.time_since_epoch().count(), base::to_integer(last.id)});
+        }
+        return page;
+    });
+}
+
+}  // namespace pganalytics::store
