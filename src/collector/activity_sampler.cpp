@@ -24,6 +24,21 @@ union all
 select (extract(epoch from clock_timestamp()) * 1000000)::bigint,
        (extract(epoch from pg_conf_load_time()) * 1000000)::bigint, null, null, null, false, null, 0, null)";
 
+// A text of the full length that the server keeps may have been cut there. A backend that is idle still shows its last
+// statement.
+constexpr std::string_view examples_sql = R"(
+select distinct on (a.datid, a.id) a.datid, a.id, a.query
+from (select s.*, (to_jsonb(s) ->> 'query_id')::bigint as id from pg_stat_activity s) a
+where a.backend_type = 'client backend'
+  and a.pid <> pg_backend_pid()
+  and a.id is not null
+  and octet_length(a.query) < (select setting::int from pg_settings where name = 'track_activity_query_size') - 1
+  and octet_length(a.query) <= 8192
+  and a.query !~ '[$][0-9]'
+  and not starts_with(a.query, $1)
+order by a.datid, a.id
+limit 100)";
+
 void add(std::vector<std::pair<base::QueryId, int>>& counts, base::QueryId id, int count) {
     const auto found = std::find_if(counts.begin(), counts.end(), [&](const auto& one) { return one.first == id; });
     if (found == counts.end()) {
@@ -52,7 +67,10 @@ void take_group(DatabaseActivity& database, const postgres::Rows& rows, std::siz
 }  // namespace
 
 base::Result<ActivityReading> sample_activity(postgres::Connection& connection) {
-    PGANALYTICS_ASSIGN(const auto rows, connection.query(activity_sql));
+    const std::vector<std::pair<std::string, postgres::Parameters>> statements{
+        {std::string(activity_sql), {}}, {std::string(examples_sql), {std::string(postgres::statement_tag)}}};
+    PGANALYTICS_ASSIGN(const auto results, connection.pipeline(statements));
+    const auto& rows = results[0];
     ActivityReading reading;
     std::map<std::uint32_t, DatabaseActivity> databases;
     for (std::size_t row = 0; row < rows.size(); ++row) {
@@ -71,6 +89,9 @@ base::Result<ActivityReading> sample_activity(postgres::Connection& connection) 
         take_group(database, rows, row, count);
     }
     for (auto& [oid, database] : databases) reading.databases.push_back(std::move(database));
+    for (std::size_t row = 0; row < results[1].size(); ++row)
+        reading.examples.push_back({oid_of(results[1], row, 0), base::QueryId{results[1].integer(row, 1).value_or(0)},
+                                    results[1].text(row, 2)});
     return reading;
 }
 

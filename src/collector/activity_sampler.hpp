@@ -26,10 +26,20 @@ struct DatabaseActivity {
     std::vector<std::pair<base::QueryId, int>> lock_waits;  ///< of those, waiting for a lock
 };
 
+/// A statement as it was sent, with its literals.
+struct SeenExample {
+    base::Oid database{};
+    base::QueryId query_id{};
+    std::string text;
+};
+
 struct ActivityReading {
     base::Timestamp at;             ///< server's clock
     base::Timestamp configured_at;  ///< pg_conf_load_time(): settings may have changed since
     std::vector<DatabaseActivity> databases;
+    /// Texts with literals and without parameters, whole (not cut by track_activity_query_size), since 14; a few at a
+    /// time.
+    std::vector<SeenExample> examples;
     int hidden = 0;  ///< backends whose state the role may not see
 };
 

@@ -25,6 +25,17 @@ void PlanSchedule::saw_text(std::string_view database_name, base::QueryHash quer
     text_bytes_ += text.size();
 }
 
+void PlanSchedule::saw_example(std::string_view database_name, base::QueryHash query_hash, std::string_view text) {
+    const auto database = databases_.find(database_name);
+    if (database == databases_.end()) return;
+    const auto found = database->second.statements.find(base::to_integer(query_hash));
+    if (found == database->second.statements.end() || !found->second.example.empty()) return;
+    if (text.size() > options_.max_text_bytes || text_bytes_ + text.size() > options_.max_memory_bytes) return;
+    found->second.example = text;
+    found->second.example_wanted = true;
+    text_bytes_ += text.size();
+}
+
 void PlanSchedule::ran(std::string_view database_name, base::QueryHash query_hash, const workload::Counters& delta) {
     const auto database = databases_.find(database_name);
     if (database == databases_.end()) return;
@@ -41,7 +52,10 @@ void PlanSchedule::ran(std::string_view database_name, base::QueryHash query_has
         return;
     }
     const double shift = statement.mean_lately / statement.mean_at_plan;
-    if (shift >= options_.mean_shift || shift <= 1 / options_.mean_shift) statement.wanted = true;
+    if (shift >= options_.mean_shift || shift <= 1 / options_.mean_shift) {
+        statement.wanted = true;
+        statement.example_wanted = !statement.example.empty();
+    }
 }
 
 void PlanSchedule::database_changed(std::string_view database_name) {
@@ -49,12 +63,13 @@ void PlanSchedule::database_changed(std::string_view database_name) {
     if (database == databases_.end()) return;
     for (auto& [hash, statement] : database->second.statements) {
         statement.wanted = true;
+        statement.example_wanted = !statement.example.empty();
         statement.not_before.reset();
     }
 }
 
 bool PlanSchedule::is_waiting(const Statement& statement, base::Timestamp now) {
-    return statement.wanted && (!statement.not_before || *statement.not_before <= now);
+    return (statement.wanted || statement.example_wanted) && (!statement.not_before || *statement.not_before <= now);
 }
 
 std::optional<WantedPlan> PlanSchedule::next(std::string_view database_name, base::Timestamp now) {
@@ -66,7 +81,9 @@ std::optional<WantedPlan> PlanSchedule::next(std::string_view database_name, bas
             heaviest = &candidate;
     }
     if (!heaviest) return std::nullopt;
-    return WantedPlan{std::string(database_name), base::QueryHash{heaviest->first}, heaviest->second.text};
+    const auto& [hash, statement] = *heaviest;
+    return WantedPlan{std::string(database_name), base::QueryHash{hash},
+                      statement.wanted ? statement.text : statement.example, !statement.wanted};
 }
 
 std::vector<std::string> PlanSchedule::databases_waiting(base::Timestamp now) const {
@@ -89,6 +106,10 @@ void PlanSchedule::planned(const WantedPlan& wanted, bool succeeded, base::Times
     const auto found = database->second.statements.find(base::to_integer(wanted.query_hash));
     if (found == database->second.statements.end()) return;
     Statement& statement = found->second;
+    if (wanted.example) {
+        statement.example_wanted = false;
+        return;
+    }
     statement.wanted = !succeeded;
     statement.mean_at_plan = statement.mean_lately;
     statement.not_before.reset();
@@ -100,7 +121,7 @@ void PlanSchedule::forget(std::string_view database_name, base::QueryHash query_
     if (database == databases_.end()) return;
     const auto found = database->second.statements.find(base::to_integer(query_hash));
     if (found == database->second.statements.end()) return;
-    text_bytes_ -= found->second.text.size();
+    text_bytes_ -= found->second.text.size() + found->second.example.size();
     database->second.statements.erase(found);
 }
 
@@ -120,7 +141,7 @@ store::CapturedPlan to_captured_plan(const WantedPlan& wanted, const plan::Plann
     captured.source = planned.source;
     captured.total_cost = planned.plan.total_cost().value;
     captured.plan_json = planned.explain_json;
-    if (planned.planned_text != wanted.text) captured.planned_text = planned.planned_text;
+    if (wanted.example || planned.planned_text != wanted.text) captured.planned_text = planned.planned_text;
     captured.repairs = planned.repairs;
     captured.dml_as_select = planned.dml_as_select;
     return captured;

@@ -1,6 +1,7 @@
 #pragma once
 // Which statements of a target should be planned next, within a budget of the server's time. A plan is wanted when a
-// statement is first seen, and again when its shape may have changed: the catalog or a setting changed, statistics were
+// statement is first seen (generic, then with literals where some are
+// known), and again when its shape may have changed: the catalog or a setting changed, statistics were
 // gathered, or its mean time moved to another level. Pure book-keeping; the planning itself is the Planner's.
 // Not thread-safe: one a target.
 
@@ -47,6 +48,7 @@ struct WantedPlan {
     std::string database_name;
     base::QueryHash query_hash{};
     std::string text;
+    bool example = false;  ///< with literals, as it was sent
 };
 
 class PlanSchedule {
@@ -55,6 +57,8 @@ class PlanSchedule {
 
     /// A statement whose text was just read.
     void saw_text(std::string_view database_name, base::QueryHash query_hash, std::string_view text);
+    /// The same statement with its literals: planned too, once for each generic plan.
+    void saw_example(std::string_view database_name, base::QueryHash query_hash, std::string_view text);
     /// It ran, with this mean time: a shift of level asks for a new plan.
     void ran(std::string_view database_name, base::QueryHash query_hash, const workload::Counters& delta);
     /// Relations, indexes, statistics or settings of the database changed: all its statements are wanted again.
@@ -76,6 +80,8 @@ class PlanSchedule {
         double mean_at_plan = 0;  ///< 0: unknown
         double mean_lately = 0;
         bool wanted = true;
+        std::string example;
+        bool example_wanted = false;
         std::optional<base::Timestamp> not_before;
     };
     struct Database {

@@ -54,6 +54,22 @@ TEST(PlanSchedule, AShiftOfTheMeanOrAChangeOfTheDatabaseAsksAgain) {
     EXPECT_TRUE(schedule.next("shop", at(3)));
 }
 
+TEST(PlanSchedule, AnExampleIsPlannedAfterTheGenericText) {
+    PlanSchedule schedule;
+    schedule.saw_text("shop", base::QueryHash{1}, "select $1");
+    schedule.saw_example("shop", base::QueryHash{1}, "select 7");
+    const auto generic = schedule.next("shop", at(0));
+    ASSERT_TRUE(generic);
+    EXPECT_FALSE(generic->example);
+    schedule.planned(*generic, true, at(0));
+    const auto example = schedule.next("shop", at(0));
+    ASSERT_TRUE(example);
+    EXPECT_TRUE(example->example);
+    EXPECT_EQ(example->text, "select 7");
+    schedule.planned(*example, true, at(0));
+    EXPECT_FALSE(schedule.next("shop", at(0)));
+}
+
 TEST(PlanSchedule, AFailureIsRetriedRarely) {
     PlanOptions options;
     options.retry_failed = std::chrono::hours(6);

@@ -34,6 +34,11 @@ struct Weigh {
     std::size_t operator()(const ActivityDelivery& activity) const {
         return activity.samples.size() * (sizeof(store::ActivitySample) + text_overhead);
     }
+    std::size_t operator()(const ExampleDelivery& examples) const {
+        std::size_t bytes = sizeof(examples);
+        for (const auto& text : examples.texts) bytes += text.size() + text_overhead;
+        return bytes;
+    }
     std::size_t operator()(const SettingsDelivery& settings) const {
         return settings.settings.size() * (sizeof(catalog::Setting) + text_overhead);
     }

@@ -36,6 +36,11 @@ struct PlanDelivery {
 struct ActivityDelivery {
     std::vector<store::ActivitySample> samples;
 };
+struct ExampleDelivery {
+    std::string database_name;
+    base::QueryHash query_hash{};
+    std::vector<std::string> texts;
+};
 struct SettingsDelivery {
     std::string database_name;  ///< "" server-wide
     std::vector<catalog::Setting> settings;
@@ -46,7 +51,7 @@ struct StateDelivery {
     std::string detail;  ///< a sentence; never a secret
 };
 using DeliveryContent = std::variant<StatementDelivery, CatalogDelivery, PlanDelivery, ActivityDelivery,
-                                     SettingsDelivery, store::TargetFacts, StateDelivery>;
+                                     ExampleDelivery, SettingsDelivery, store::TargetFacts, StateDelivery>;
 
 struct Delivery {
     base::TargetId target{};

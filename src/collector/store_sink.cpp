@@ -31,6 +31,9 @@ struct Deliver {
     base::Status operator()(const ActivityDelivery& delivery) const {
         return ingest.activity(target, delivery.samples);
     }
+    base::Status operator()(const ExampleDelivery& delivery) const {
+        return ingest.examples(target, delivery.database_name, delivery.query_hash, delivery.texts);
+    }
     base::Status operator()(const SettingsDelivery& delivery) const {
         if (auto changed = ingest.settings(target, delivery.database_name, delivery.settings, delivery.seen_at);
             !changed)

@@ -39,6 +39,9 @@ struct CollectorOptions {
         true;  ///< start each target at its own phase of the interval, its databases over the catalog interval
     bool capture_plans = true;
     bool read_catalogs = true;
+    /// Keep a few texts with their literals a statement (pg_stat_activity), and plan with them too: a generic plan
+    /// hides skew. They may hold personal data.
+    bool keep_examples = true;
     SamplerOptions sampler;
     CatalogOptions catalog;
     PlanOptions plans;

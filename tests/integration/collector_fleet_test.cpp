@@ -65,6 +65,15 @@ TEST(Fleet, CollectsCountersCatalogPlansAndActivity) {
     ASSERT_NE(plan, seen.plans.end());
     EXPECT_GT(plan->total_cost, 0);
     EXPECT_NE(plan->shape_hash, 0);
+    EXPECT_TRUE(comes_true([&] {
+        run_times(client, look_up, 1);
+        const auto examples = sink.of(1).examples;
+        return std::find(examples.begin(), examples.end(), look_up) != examples.end();
+    })) << "its text with the literal, as pg_stat_activity shows it";
+    EXPECT_TRUE(comes_true([&] {
+        const auto plans = sink.of(1).plans;
+        return std::any_of(plans.begin(), plans.end(), [](const auto& p) { return p.planned_text == look_up; });
+    })) << "planned with its literal too";
     EXPECT_EQ(sink.last_state(1), "ok: ");
     for (const auto& [key, text] : seen.texts) EXPECT_THAT(text, Not(HasSubstr("pganalytics")));
 }

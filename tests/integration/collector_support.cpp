@@ -63,6 +63,8 @@ base::Status MemorySink::deliver(const collector::Delivery& delivery) {
         target.plans.insert(target.plans.end(), plans->plans.begin(), plans->plans.end());
     } else if (const auto* activity = std::get_if<collector::ActivityDelivery>(&delivery.content)) {
         target.activity.insert(target.activity.end(), activity->samples.begin(), activity->samples.end());
+    } else if (const auto* example = std::get_if<collector::ExampleDelivery>(&delivery.content)) {
+        target.examples.insert(target.examples.end(), example->texts.begin(), example->texts.end());
     } else if (const auto* state = std::get_if<collector::StateDelivery>(&delivery.content)) {
         target.states.push_back(state->state + ": " + state->detail);
     } else if (std::holds_alternative<collector::SettingsDelivery>(delivery.content)) {

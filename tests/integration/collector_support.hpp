@@ -49,6 +49,7 @@ class MemorySink final : public collector::Sink {
         std::vector<store::CapturedPlan> plans;
         std::vector<store::ActivitySample> activity;
         std::vector<std::string> states;
+        std::vector<std::string> examples;
         int settings = 0;
     };
     [[nodiscard]] OfTarget of(int target) const;
