@@ -15,6 +15,7 @@
 #include "base/text.hpp"
 #include "evaluation/prediction_score_figures.hpp"
 #include "prediction/cost_fit.hpp"
+#include "prediction/history.hpp"
 #include "prediction/quantiles.hpp"
 #include "prediction/tree_learner.hpp"
 
@@ -123,7 +124,7 @@ base::Result<std::vector<double>> plain_boosted_trees(const Dataset& learn, cons
 
 /// All predictors side by side, over the scored samples of all folds.
 struct Run {
-    Predictions ours, cost_fit, template_median, boosted_trees, planner_cost;
+    Predictions ours, model_alone, cost_fit, template_median, boosted_trees, planner_cost;
     ScoredSamples truth;
     std::map<std::string, int> group_number;
 };
@@ -156,17 +157,28 @@ void add_simple(const Dataset& learn, const Dataset& score, Run& run) {
     }
 }
 
+void add_prediction(const prediction::LogPrediction& said, Predictions& into) {
+    into.center.push_back(said.center);
+    into.lower.push_back(said.lower);
+    into.upper.push_back(said.upper);
+    into.within_30_percent.push_back(said.within_30_percent);
+}
+
 base::Status add_fold(const Dataset& learn, const Dataset& score, const PredictionScoreOptions& options, Run& run) {
     prediction::TrainOptions training;
     training.type = options.type;
     training.seed = options.seed;
-    PGANALYTICS_ASSIGN(const auto model, prediction::Model::train(learn, training));
+    PGANALYTICS_ASSIGN(const auto trained, prediction::train_model(learn, training));
+    std::vector<prediction::PastRun> past;
+    for (std::size_t i = 0; i < learn.size(); ++i) {
+        past.push_back({learn[i].id, learn[i].group, std::log(learn[i].runtime_ms),
+                        trained.model.predict(learn[i].features).center, trained.unseen[i], learn[i].at});
+    }
+    const auto history = prediction::History::learn(past, training.level);
     for (const auto& sample : score) {
-        const auto predicted = model.predict(sample.features);
-        run.ours.center.push_back(predicted.center);
-        run.ours.lower.push_back(predicted.lower);
-        run.ours.upper.push_back(predicted.upper);
-        run.ours.within_30_percent.push_back(predicted.within_30_percent);
+        const auto said = trained.model.predict(sample.features);
+        add_prediction(said, run.model_alone);
+        add_prediction(history.answer(sample.id, sample.group, said, sample.at).prediction, run.ours);
     }
     PGANALYTICS_ASSIGN(const auto boosted, plain_boosted_trees(learn, score, options.seed));
     run.boosted_trees.center.insert(run.boosted_trees.center.end(), boosted.begin(), boosted.end());
@@ -210,6 +222,7 @@ base::Result<PredictionFolds> parse_prediction_folds(std::string_view words) {
 base::Result<nlohmann::json> score_predictions(const Dataset& data, const std::optional<Dataset>& test,
                                                const PredictionScoreOptions& options) {
     Run run;
+    run.model_alone.name = "model_alone";
     run.cost_fit.name = "cost_fit";
     run.template_median.name = "template_median";
     run.boosted_trees.name = "boosted_trees";
@@ -231,7 +244,11 @@ base::Result<nlohmann::json> score_predictions(const Dataset& data, const std::o
                           {"samples", run.truth.log_ms.size()},
                           {"groups", run.truth.groups},
                           {"folds", folds_words(options, test.has_value())}};
-    for (const auto* baseline : {&run.cost_fit, &run.template_median, &run.boosted_trees, &run.planner_cost}) {
+    std::vector<const Predictions*> baselines{&run.cost_fit, &run.template_median, &run.boosted_trees,
+                                              &run.planner_cost};
+    // Where no group is repeated, history is silent and the model alone is what was scored.
+    if (run.model_alone.center != run.ours.center) baselines.push_back(&run.model_alone);
+    for (const auto* baseline : baselines) {
         result["baselines"][baseline->name] = figures.of(*baseline);
         if (!baseline->only_order) result["paired_log_error"][baseline->name] = figures.paired(run.ours, *baseline);
     }

@@ -43,6 +43,7 @@ struct PredictionScoreOptions {
 ///  "rmse_log", "mae_log" (of log ms), "coverage", "coverage_lowest_decile", "coverage_by_decile", "width_p50"
 ///  (upper / lower), "infinite_share", "unknown_share", "ranking_accuracy", "calibration_error", "interval": {the same
 ///  names: [low, high] at 95 %}}, "baselines": {"cost_fit", "template_median", "boosted_trees", "planner_cost": {…}},
+///  (and "model_alone", the model without history, where statements or templates are repeated),
 ///  "paired_log_error": {baseline: {"difference", "interval", "better"}}, "model_type", "samples", "groups", "folds"}.
 /// A figure that does not exist is null. With `test` everything learns from `data` and is scored on `test`.
 /// fix_input where the data cannot be split so; unprocessable where a part is too small to learn from.

@@ -50,12 +50,13 @@ double ErrorDistribution::quantile_of(double probability) const {
 ErrorDistribution::Reach ErrorDistribution::reach(double level) const {
     constexpr double infinite = std::numeric_limits<double>::infinity();
     if (ratio_.empty()) return {infinite, infinite};
-    const double more = (units_ + 1) / units_;
-    const double sided = (1 - (1 - level) / 2) * more;
+    if (level * (units_ + 1) > units_) return {infinite, infinite};
+    // The middle between the promise that always holds and the one that never covers more: the right share on average.
+    const auto corrected = [&](double share) { return (share * (units_ + 1) - 0.5) / units_; };
+    const double sided = corrected(1 - (1 - level) / 2);
     if (sided <= 1 && units_ >= fewest_units_for_sides)
         return {std::max(0.0, -quantile_of(1 - sided)), std::max(0.0, quantile_of(sided))};
-    const double both = level * more;
-    if (both > 1) return {infinite, infinite};
+    const double both = corrected(level);
     std::vector<double> sizes, weights;
     for (std::size_t k = 0; k < ratio_.size(); ++k) {
         sizes.push_back(std::abs(ratio_[k]));
@@ -83,8 +84,8 @@ nlohmann::json ErrorDistribution::to_json() const {
 }
 
 base::Result<ErrorDistribution> ErrorDistribution::from_json(const nlohmann::json& json) {
-    const base::Error damaged{base::ErrorCode::fix_input, "the stored distribution of errors is damaged",
-                              "Train the model again.", {}};
+    const base::Error damaged{
+        base::ErrorCode::fix_input, "the stored distribution of errors is damaged", "Train the model again.", {}};
     ErrorDistribution distribution;
     try {
         distribution.ratio_ = json.at("ratio").get<std::vector<double>>();

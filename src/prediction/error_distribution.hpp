@@ -37,8 +37,8 @@ class ErrorDistribution {
     [[nodiscard]] double quantile_of(double probability) const;
     [[nodiscard]] double share_below(double ratio) const;
 
-    std::vector<double> ratio_;   ///< rising
-    std::vector<double> reached_; ///< cumulative weight, to 1
+    std::vector<double> ratio_;    ///< rising
+    std::vector<double> reached_;  ///< cumulative weight, to 1
     double units_ = 0;
 };
 

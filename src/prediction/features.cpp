@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "base/check.hpp"
@@ -20,7 +21,34 @@ struct PlanSummary {
     int subquery_depth = 0;
     double spilling_nodes = 0;
     double scan_rows = 0, scan_width_rows = 0;
+    double one_row_joins = 0, smallest_join_rows = std::numeric_limits<double>::infinity(), joins_on_a_path = 0,
+           loops_on_a_path = 0;
+    double join_log_rows = 0, joins = 0;
+    double lookups = 0;
 };
+
+bool is_join(plan::NodeType type) {
+    return type == plan::NodeType::nested_loop || type == plan::NodeType::hash_join ||
+           type == plan::NodeType::merge_join;
+}
+
+/// Where estimates of joins have compounded: errors grow with each join and mostly towards too few rows (Leis et al.
+/// 2015), so a join of "one row" in the middle of a plan is a warning, not a promise.
+void gather_joins(const plan::Node& node, double joins_above, double loops_above, PlanSummary& summary) {
+    if (is_join(node.type)) {
+        joins_above += 1;
+        loops_above += node.type == plan::NodeType::nested_loop ? 1 : 0;
+        summary.joins += 1;
+        summary.join_log_rows += std::log1p(node.plan_rows);
+        summary.one_row_joins += node.plan_rows <= 1 ? 1 : 0;
+        summary.smallest_join_rows = std::min(summary.smallest_join_rows, node.plan_rows);
+        if (node.type == plan::NodeType::nested_loop && node.children.size() == 2)
+            summary.lookups += std::max(1.0, node.children.front().plan_rows);
+    }
+    summary.joins_on_a_path = std::max(summary.joins_on_a_path, joins_above);
+    summary.loops_on_a_path = std::max(summary.loops_on_a_path, loops_above);
+    for (const auto& child : node.children) gather_joins(child, joins_above, loops_above, summary);
+}
 
 /// Bytes that a node keeps in memory if the estimates hold; 0 for nodes that keep none.
 double memory_need(const plan::Node& node) {
@@ -89,6 +117,18 @@ constexpr auto own_features = std::to_array<OwnFeature>({
      [](const Input& i) { return i.seen.temp_blocks_per_call.value_or(missing); }},
     {"rows_per_call", "rows", "Rows it gave a call lately.",
      [](const Input& i) { return i.seen.rows_per_call.value_or(missing); }},
+    {"one_row_join_count", "count", "Joins estimated to give one row at most.",
+     [](const Input& i) { return i.plan.one_row_joins; }},
+    {"smallest_join_rows", "rows", "Rows of the join with the fewest.",
+     [](const Input& i) { return i.plan.joins > 0 ? i.plan.smallest_join_rows : missing; }},
+    {"typical_join_rows", "rows", "Geometric mean of the joins' rows.",
+     [](const Input& i) { return i.plan.joins > 0 ? std::expm1(i.plan.join_log_rows / i.plan.joins) : missing; }},
+    {"joins_on_a_path", "count", "Joins one above the other, at most.",
+     [](const Input& i) { return i.plan.joins_on_a_path; }},
+    {"nested_loops_on_a_path", "count", "Nested loops one above the other, at most.",
+     [](const Input& i) { return i.plan.loops_on_a_path; }},
+    {"loop_lookups", "rows", "Rows that nested loops look up, as estimated.",
+     [](const Input& i) { return i.plan.lookups; }},
 });
 
 std::vector<Feature> make_definitions() {
@@ -137,6 +177,7 @@ std::size_t total_cost_feature() {
 FeatureVector make_features(const plan::Plan& plan, const Observation& observation) {
     PlanSummary summary;
     summarise(plan.root, 0, observation.work_mem_bytes.value_or(std::numeric_limits<double>::infinity()), summary);
+    gather_joins(plan.root, 0, 0, summary);
     const Input input{summary, observation};
     FeatureVector values;
     values.reserve(feature_definitions().size());

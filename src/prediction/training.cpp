@@ -152,8 +152,8 @@ base::Result<Correction> learn_correction(const Candidate& candidate, const Matr
     return correction;
 }
 
-std::vector<double> blend_weights(const std::vector<std::vector<double>>& corrections,
-                                  std::span<const double> residual, std::span<const double> weight, double prior) {
+std::vector<double> blend_weights(const std::vector<std::vector<double>>& corrections, std::span<const double> residual,
+                                  std::span<const double> weight, double prior) {
     const std::size_t count = corrections.size();
     const double equal = 1.0 / static_cast<double>(count);
     std::vector<double> blend(count, equal), left(residual.size());
