@@ -252,18 +252,20 @@ base::Status Connection::execute_script(const OurSql& script) {
 base::Status Connection::prepare(std::string_view name, std::string_view statement,
                                  std::span<const std::uint32_t> parameter_types) {
     PGANALYTICS_RETURN_IF_ERROR(impl_->usable());
-    const auto text = tagged(statement);
-    if (text.text.find('\0') != std::string::npos) {
+    // No tag: a statement that is prepared and planned but never run does not show in pg_stat_statements. With the tag,
+    // its text would become that of the application's own entry, should both log in as the same role.
+    const std::string text(statement);
+    if (text.find('\0') != std::string::npos) {
         return Error{ErrorCode::fix_input, "The statement contains a NUL byte", "Remove it", ""};
     }
     const std::vector<Oid> types(parameter_types.begin(), parameter_types.end());
-    if (PQsendPrepare(impl_->handle.get(), std::string(name).c_str(), text.text.c_str(), static_cast<int>(types.size()),
+    if (PQsendPrepare(impl_->handle.get(), std::string(name).c_str(), text.c_str(), static_cast<int>(types.size()),
                       types.data()) == 0) {
         return impl_->broken_connection();
     }
     PGANALYTICS_ASSIGN(const auto result, impl_->finish_command(impl_->deadline()));
     if (PQresultStatus(result.get()) == PGRES_COMMAND_OK) return {};
-    return impl_->fail(result.get(), text.tag);
+    return impl_->fail(result.get(), {});
 }
 
 base::Result<std::optional<std::string>> Connection::wait_for_notification(std::chrono::milliseconds timeout) {
