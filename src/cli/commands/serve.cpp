@@ -44,7 +44,8 @@ class RunningServer {
         bool shown = !flags_.sample_when_empty;
         while (true) {
             const Asked asked = wait_for_signal(500ms);
-            if (asked == Asked::stop) break;
+            // `up` belongs to a terminal and ends with it; `serve` is a service, for which SIGHUP means "read again".
+            if (asked == Asked::stop || (asked == Asked::reload && flags_.sample_when_empty)) break;
             if (asked == Asked::reload) reload();
             if (!shown) shown = show_first_recommendations();
         }
