@@ -1,0 +1,75 @@
+#include "parameters/compare_runs.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/units.hpp"
+
+namespace pganalytics::parameters {
+
+namespace {
+
+double median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    const auto middle = values.size() / 2;
+    return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+std::optional<double> median_time(const std::vector<plan::Plan>& runs) {
+    std::vector<double> times;
+    for (const auto& run : runs) {
+        if (!run.execution_time_ms) return std::nullopt;
+        times.push_back(*run.execution_time_ms);
+    }
+    if (times.empty()) return std::nullopt;
+    return median(std::move(times));
+}
+
+double median_temp_blocks(const std::vector<plan::Plan>& runs) {
+    std::vector<double> blocks;
+    for (const auto& run : runs) {
+        blocks.push_back(run.root.buffers ? static_cast<double>(run.root.buffers->temp_written) : 0);
+    }
+    return median(std::move(blocks));
+}
+
+}  // namespace
+
+base::Result<RunComparison> compare_runs(const std::vector<plan::Plan>& before, const std::vector<plan::Plan>& after,
+                                         double least_gain_percent) {
+    const auto time_before = median_time(before);
+    const auto time_after = median_time(after);
+    if (!time_before || !time_after) {
+        return base::Error{base::ErrorCode::fix_input, "a plan was not run, so there is no time to compare",
+                           "Give plans of EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON).", ""};
+    }
+    const auto& first = before.front().root.actuals;
+    const auto& second = after.front().root.actuals;
+    if (first && second && first->rows != second->rows) {
+        return base::Error{base::ErrorCode::unprocessable,
+                           fmt::format("the runs returned {:.0f} and {:.0f} rows, so they did not do the same work",
+                                       first->rows, second->rows),
+                           "Run both on the same data, one after the other.", ""};
+    }
+    RunComparison compared;
+    compared.before_ms = *time_before;
+    compared.after_ms = *time_after;
+    compared.gain_percent = *time_before > 0 ? 100 * (1 - *time_after / *time_before) : 0;
+    compared.temp_blocks_before = median_temp_blocks(before);
+    compared.temp_blocks_after = median_temp_blocks(after);
+    compared.spill_removed = compared.temp_blocks_before > 0 && compared.temp_blocks_after == 0;
+    compared.same_shape = plan::shape_hash(before.front()) == plan::shape_hash(after.front());
+    compared.helped = compared.gain_percent >= least_gain_percent;
+    compared.facts.push_back(fmt::format("{} before, {} after, {:+.1f} % (medians of {} and {} runs)",
+                                         base::to_words(base::Milliseconds{compared.before_ms}),
+                                         base::to_words(base::Milliseconds{compared.after_ms}), -compared.gain_percent,
+                                         before.size(), after.size()));
+    compared.facts.push_back(fmt::format("{:.0f} temporary blocks written before, {:.0f} after",
+                                         compared.temp_blocks_before, compared.temp_blocks_after));
+    if (!compared.same_shape) compared.facts.push_back("The plan changed");
+    return compared;
+}
+
+}  // namespace pganalytics::parameters

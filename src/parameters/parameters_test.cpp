@@ -1,0 +1,265 @@
+#include "parameters/parameters.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <sstream>
+
+#include "base/text.hpp"
+#include "sql/identity.hpp"
+#include "sql/parse.hpp"
+#include "support/case_catalog.hpp"
+#include "support/case_file.hpp"
+
+namespace pganalytics::parameters {
+namespace {
+
+namespace fs = std::filesystem;
+const fs::path source_folder = PGANALYTICS_SOURCE_DIR;
+
+/// The port's double: plans what parses, at a price of so many units, with a node described in words.
+class DescribedPlanner : public plan::Planner {
+  public:
+    struct Answer {
+        std::string part;  ///< of the statement's text
+        double cost = 100;
+        std::string node;  ///< "sort 1000 wide 40 columns 2", "bounded 100 of 1000 wide …", "join 10 with 20 wide …", …
+    };
+    std::vector<Answer> answers;
+
+    base::Result<plan::PlannedStatement> plan(std::string_view statement, const plan::WhatIf&) override {
+        const auto tree = sql::parse(statement);
+        if (!tree) return tree.error();
+        plan::PlannedStatement planned;
+        planned.planned_text = statement;
+        planned.plan.root = node("Seq Scan", plan::NodeType::seq_scan, 1000, 8, 1);
+        planned.plan.root.total_cost = base::Cost{100};
+        for (const auto& answer : answers) {
+            if (statement.find(answer.part) == std::string_view::npos) continue;
+            if (!answer.node.empty()) planned.plan.root = described(answer.node);
+            planned.plan.root.total_cost = base::Cost{answer.cost};
+            break;
+        }
+        return planned;
+    }
+    base::Status can_hypothesize() override { return {}; }
+
+  private:
+    static plan::Node node(const std::string& name, plan::NodeType type, double rows, double width, int columns) {
+        plan::Node made;
+        made.type = type;
+        made.type_name = name;
+        made.plan_rows = rows;
+        made.plan_width = width;
+        for (int i = 0; i < columns; ++i) made.output.push_back(fmt::format("c{}", i));
+        return made;
+    }
+
+    static plan::Node described(const std::string& words) {
+        std::istringstream in(words);
+        std::string kind, skip;
+        double first = 0, second = 0, width = 0;
+        int columns = 0;
+        in >> kind >> first;
+        if (kind != "sort") in >> skip >> second;
+        in >> skip >> width >> skip >> columns;  // "… wide 60 columns 2"
+        if (kind == "sort") {
+            auto sort = node("Sort", plan::NodeType::sort, first, width, columns);
+            sort.children.push_back(node("Seq Scan", plan::NodeType::seq_scan, first, width, columns));
+            return sort;
+        }
+        if (kind == "bounded") {
+            auto limit = node("Limit", plan::NodeType::limit, first, width, columns);
+            limit.children.push_back(described(fmt::format("sort {} wide {} columns {}", second, width, columns)));
+            return limit;
+        }
+        if (kind == "join") {
+            auto join = node("Hash Join", plan::NodeType::hash_join, second, width, columns);
+            join.children.push_back(node("Seq Scan", plan::NodeType::seq_scan, second, width, columns));
+            join.children.push_back(node("Hash", plan::NodeType::hash, first, width, columns));
+            return join;
+        }
+        auto aggregate = node("Aggregate", plan::NodeType::aggregate, first, width, columns);
+        aggregate.strategy = "Hashed";
+        aggregate.group_key = {"c0"};
+        aggregate.children.push_back(node("Seq Scan", plan::NodeType::seq_scan, second, width, columns));
+        return aggregate;
+    }
+};
+
+double number(const std::string& text) {
+    return base::parse_number(text).value();
+}
+
+/// "calls 100 mean 20 rows 5 written 300 read 300 io 4 | text"
+workload::ObservedStatement statement_of(const std::string& line) {
+    const auto bar = line.find('|');
+    workload::ObservedStatement statement;
+    statement.text = std::string(base::trim(line.substr(bar + 1)));
+    statement.query_hash = sql::query_hash(statement.text);
+    statement.database_name = "shop";
+    std::istringstream in(line.substr(0, bar));
+    std::string key, value;
+    double calls = 0;
+    std::map<std::string, double> figures;
+    while (in >> key >> value) {
+        if (key == "user") {
+            statement.user_name = value == "night" ? "Night Report" : value;
+        } else {
+            figures[key] = number(value);
+        }
+    }
+    calls = figures["calls"];
+    statement.sum.calls = static_cast<std::int64_t>(calls);
+    statement.sum.total_exec_time_ms = calls * figures["mean"];
+    statement.sum.rows = static_cast<std::int64_t>(calls * figures["rows"]);
+    statement.sum.temp_blks_written = static_cast<std::int64_t>(calls * figures["written"]);
+    statement.sum.temp_blks_read = static_cast<std::int64_t>(calls * figures["read"]);
+    if (figures.contains("io")) statement.sum.temp_blk_write_time_ms = calls * figures["io"];
+    return statement;
+}
+
+std::string printed(const Findings& findings) {
+    std::string out;
+    for (const auto& finding : findings.findings) {
+        out += fmt::format("{}: {} → {}, {:.0f} % less\n", finding.parameter_name, finding.current_value,
+                           finding.recommended_value, finding.advice.estimated_improvement_percent);
+        for (const auto& application : finding.applies_as) {
+            out += fmt::format("{}: {}\n", to_string(application.scope), application.statement);
+            if (!application.inverse.empty()) out += fmt::format("  undo: {}\n", application.inverse);
+        }
+        for (const auto& gap : finding.advice.evidence.not_checked) out += fmt::format("not checked: {}\n", gap);
+    }
+    for (const auto& note : findings.notes) out += fmt::format("note: {}: {}\n", note.parameter_name, note.text);
+    return out.empty() ? "nothing" : out.substr(0, out.size() - 1);
+}
+
+std::string run(const test_support::Case& one) {
+    auto fields = one.fields();
+    auto database = test_support::catalog_of(fields["schema"]);
+    database.name = "shop";
+    database.settings["work_mem"] = {"work_mem", fields.contains("work_mem") ? fields["work_mem"] : "4MB", "kB", ""};
+    ParameterOptions options;
+    if (fields.contains("memory")) {
+        std::istringstream in(fields["memory"]);
+        std::string total;
+        double percent = 0;
+        in >> total >> percent;
+        options.total_memory = base::parse_memory(total).value();
+        options.available_memory_pct = percent;
+    }
+    workload::Workload workload;
+    workload.database_name = "shop";
+    workload.window = base::Minutes{60};
+    for (const auto& line : base::split(fields["sql"], '\n')) workload.statements.push_back(statement_of(line));
+    DescribedPlanner planner;
+    if (fields.contains("plan")) {
+        for (const auto& line : base::split(fields["plan"], '\n')) {
+            const auto parts = base::split(line, ':');
+            planner.answers.push_back({std::string(base::trim(parts.at(0))),
+                                       number(std::string(base::trim(parts.at(1)))),
+                                       parts.size() > 2 ? std::string(base::trim(parts.at(2))) : ""});
+        }
+    }
+    return printed(find_parameters(workload, database, planner, options));
+}
+
+TEST(ParameterCases, GiveWhatTheySay) {
+    test_support::run_case_folder(source_folder / "tests/cases/parameters", run);
+}
+
+TEST(ParameterRules, EachHasItsCaseItsPageAndItsPrior) {
+    for (const auto& rule : parameter_rules()) {
+        const auto name = base::to_lower(rule);
+        EXPECT_TRUE(fs::exists(source_folder / "tests/cases/parameters" / (name + ".case"))) << name;
+        EXPECT_TRUE(fs::exists(source_folder / "docs/rules" / (name + ".md"))) << name;
+        EXPECT_TRUE(advice::rule_prior(rule)) << rule;
+    }
+}
+
+// Generated statements of which it is known whether they should be batched or bounded.
+
+struct Generated {
+    workload::Workload workload;
+    std::map<base::QueryHash, std::string> truth;  ///< parameter, or "" for healthy
+};
+
+workload::ObservedStatement made(const std::string& text, double per_minute, double rows, double mean_ms) {
+    return statement_of(fmt::format("calls {} mean {} rows {} | {}", std::round(per_minute * 60), mean_ms, rows, text));
+}
+
+/// Lists of every size and loops of every rate, among statements that look alike and are well.
+Generated generate(int seed) {
+    Generated generated;
+    const auto pick = [&seed](int from, int to) {
+        seed = static_cast<int>((static_cast<std::int64_t>(seed) * 48271) % 2147483647);
+        return from + seed % (to - from);
+    };
+    const auto add = [&](const std::string& text, double per_minute, double rows, const std::string& truth) {
+        auto statement = made(text, per_minute, rows, 0.02 + 0.002 * rows);
+        generated.truth[statement.query_hash] = truth;
+        generated.workload.statements.push_back(std::move(statement));
+    };
+    const double clicks = pick(5, 400);  // what the users do, a minute
+    add(fmt::format("SELECT id, name FROM things WHERE kind = $1 /* {} */", pick(0, 9)), clicks, pick(1500, 90000),
+        "LIMIT");
+    add("SELECT id, name, price FROM things", clicks / 2, pick(2000, 90000), "LIMIT");
+    add("SELECT t.id, o.qty FROM things t JOIN owners o ON o.thing = t.id ORDER BY t.id -- all", clicks / 4,
+        pick(3000, 50000), "LIMIT");
+    add("WITH x AS (SELECT id FROM things) SELECT x.id, o.qty FROM x, owners o", clicks / 4, pick(3000, 50000),
+        "LIMIT");
+    add("SELECT id, name FROM things ORDER BY id LIMIT $1", clicks, pick(1200, 5000), "");
+    add("SELECT kind, count(*) FROM things GROUP BY kind", clicks / 8, pick(1200, 5000), "");
+    add("SELECT id FROM things WHERE kind = $1", clicks, pick(1, 600), "");
+    add("SELECT name FROM things FETCH FIRST $1 ROWS ONLY", clicks, pick(1200, 3000), "");
+    add("SELECT id, price FROM things WHERE price > $1 FOR UPDATE", clicks / 10, pick(1200, 3000), "");
+    add("SELECT i FROM generate_series($1, $2) AS i", clicks / 10, pick(1200, 30000), "");
+    add("SELECT * FROM things WHERE made > $1 AND made < $2", 0.03, pick(5000, 90000), "");
+    add("SELECT count(*) FROM things", clicks, 1, "");
+    const double loop = std::max(900.0, clicks * pick(8, 40));
+    add("INSERT INTO things (id, name, price) VALUES ($1, $2, $3)", loop, 1, "batch_size");
+    add("UPDATE things SET price = $1 WHERE id = $2", loop * 1.3, 1, "batch_size");
+    add("DELETE FROM owners WHERE thing = $1", loop * 0.9, 1, "batch_size");
+    add("INSERT INTO owners (thing, qty) VALUES ($1, $2) RETURNING thing", loop, 1, "");
+    add("INSERT INTO owners (thing, qty) VALUES ($1, $2), ($3, $4)", loop, 2, "");
+    add("INSERT INTO owners SELECT id, 1 FROM things WHERE id = $1", clicks, 1, "");
+    add("UPDATE things SET kind = $1 WHERE id = $2", clicks, 1, "");
+    add("INSERT INTO things (id, kind) VALUES ($1, $2)", clicks / 3, 1, "");
+    add("SELECT name FROM things WHERE id = $1", clicks * 3, 1, "");
+    add("UPDATE things SET price = price * $1 WHERE kind = $2", clicks, pick(50, 500), "");
+    generated.workload.database_name = "shop";
+    generated.workload.window = base::Minutes{60};
+    return generated;
+}
+
+TEST(BatchSizeAndLimit, FindWhatIsTrueOnGeneratedWorkloads) {
+    const auto database = test_support::catalog_of(
+        "things(id int primary key, name text, kind int, price numeric, made date)\nowners(thing int, qty int)");
+    std::map<std::string, int> found, invented, missed;
+    for (int seed = 1; seed <= 100; ++seed) {
+        const auto generated = generate(seed * 7919);
+        DescribedPlanner planner;
+        planner.answers = {{"LIMIT 1", 10, ""}, {"LIMIT", 20, ""}};
+        std::map<base::QueryHash, std::string> said;
+        for (const auto& finding : find_parameters(generated.workload, database, planner).findings) {
+            said[finding.advice.served.front().query_hash] = finding.parameter_name;
+        }
+        for (const auto& [hash, truth] : generated.truth) {
+            const std::string& answer = said[hash];
+            if (!truth.empty()) ++(answer == truth ? found : missed)[truth];
+            if (!answer.empty() && answer != truth) ++invented[answer];
+        }
+    }
+    for (const std::string rule : {"LIMIT", "batch_size"}) {
+        ASSERT_GE(found[rule] + missed[rule], 300);
+        EXPECT_GE(found[rule], 0.9 * (found[rule] + missed[rule])) << rule << " missed " << missed[rule];
+        EXPECT_GE(found[rule], 0.9 * (found[rule] + invented[rule])) << rule << " invented " << invented[rule];
+    }
+}
+
+}  // namespace
+}  // namespace pganalytics::parameters

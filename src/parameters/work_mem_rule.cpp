@@ -1,0 +1,370 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/text.hpp"
+#include "catalog/catalog.hpp"
+#include "parameters/memory_cap.hpp"
+#include "parameters/memory_need.hpp"
+#include "parameters/rules.hpp"
+#include "parameters/spill_cost.hpp"
+#include "plan/describe.hpp"
+
+namespace pganalytics::parameters {
+
+namespace {
+
+using workload::ObservedStatement;
+
+// DESIGN, Advice: where the search starts.
+constexpr double work_mem_start = 1.5;
+constexpr double sort_mem_start = 1.25;
+// Averages hide the larger calls, and allocation is coarser than its formulas.
+constexpr double margin = 1.12;
+// PostgreSQL's own maximum; beyond a gigabyte the answer is another one than memory.
+constexpr double largest_work_mem = 1024.0 * 1024 * 1024;
+
+struct Candidate {
+    const ObservedStatement* statement = nullptr;
+    std::string rule;
+    double current = 0, advised = 0;  ///< bytes
+    double improvement_percent = 0;
+    MemoryDemand demand;
+    SpillCost cost;
+    TemporaryIo io;
+    advice::Evidence evidence;
+};
+
+MemorySettings settings_of(const catalog::Database& database) {
+    MemorySettings settings;
+    settings.server_major = database.version.major() > 0 ? database.version.major() : 15;
+    if (const auto work_mem = database.memory_setting("work_mem")) {
+        settings.work_mem = static_cast<double>(work_mem->value);
+    }
+    const double usual = settings.server_major >= 15 ? 2.0 : 1.0;
+    settings.hash_mem_multiplier = database.number_setting("hash_mem_multiplier").value_or(usual);
+    return settings;
+}
+
+/// Up, to figures that a person would write: 256 kB steps below 16 MB, then megabytes.
+double rounded_up(double bytes) {
+    const double step = bytes < 16.0 * 1024 * 1024 ? 256.0 * 1024 : 1024.0 * 1024;
+    return step * std::ceil(bytes / step);
+}
+
+std::string memory_text(double bytes) {
+    return base::to_memory_setting(base::Bytes{static_cast<std::int64_t>(bytes)});
+}
+
+std::string size_text(double bytes) {
+    return base::to_words(base::Bytes{static_cast<std::int64_t>(bytes)});
+}
+
+/// Whether the first key is a column that some table has as text. "a.label DESC" is label.
+bool sorts_text(const MemoryNode& node, const catalog::Database& database) {
+    if (node.keys.empty()) return false;
+    std::string key = node.keys.front();
+    key = key.substr(0, key.find(' '));
+    key = key.substr(key.rfind('.') == std::string::npos ? 0 : key.rfind('.') + 1);
+    return std::any_of(database.relations.begin(), database.relations.end(), [&key](const catalog::Relation& relation) {
+        const auto* column = relation.find_column(key);
+        return column != nullptr && column->type_category == "S";
+    });
+}
+
+std::vector<MemoryNode> spilling_nodes(const std::vector<MemoryNode>& nodes, const MemorySettings& settings) {
+    std::vector<MemoryNode> spilling;
+    for (const auto& node : nodes) {
+        if (spilled_bytes(node, settings) > 0) spilling.push_back(node);
+    }
+    return spilling;
+}
+
+double largest_need(const std::vector<MemoryNode>& nodes, const MemorySettings& settings) {
+    double need = 0;
+    for (const auto& node : nodes) need = std::max(need, work_mem_needed(node, settings));
+    return need;
+}
+
+/// Nodes of the plan that was changed by the setting: the same error of the estimates is supposed.
+double need_of_new_plan(const plan::Plan& plan, double factor, MemorySettings settings, double advised) {
+    settings.work_mem = advised;
+    double need = 0;
+    for (auto node : memory_nodes(plan)) {
+        node.rows *= std::max(1.0, factor);
+        need = std::max(need, work_mem_needed(node, settings));
+    }
+    return need;
+}
+
+std::string shape_words(const plan::Plan& plan) {
+    std::string words;
+    for (const auto& node : memory_nodes(plan)) words += (words.empty() ? "" : ", ") + node.words;
+    return words.empty() ? plan::to_words(plan.root) : words;
+}
+
+class WorkMemRule {
+  public:
+    WorkMemRule(const Inputs& inputs, Findings& findings)
+        : inputs_(inputs), findings_(findings), settings_(settings_of(inputs.database)) {}
+
+    void run() {
+        std::size_t looked_at = 0;
+        for (const auto& statement : inputs_.workload.statements) {
+            if (++looked_at > inputs_.options.maximum_statements) break;
+            if (statement.sum.calls > 0 && statement.sum.temp_blks_written > 0) judge(statement);
+        }
+        hand_out();
+    }
+
+  private:
+    void note(const ObservedStatement& statement, std::string text) {
+        findings_.notes.push_back({statement.query_hash, "work_mem", std::move(text)});
+    }
+
+    void judge(const ObservedStatement& statement) {
+        const auto io = temporary_io(statement.sum);
+        const double mean_ms = statement.mean_exec_time().count();
+        if (mean_ms < inputs_.options.minimum_spilling_time.count()) {
+            note(statement, fmt::format("The spill of {} a call will not be missed: a call takes {}",
+                                        size_text(io.bytes_written()), base::to_words(statement.mean_exec_time())));
+            return;
+        }
+        const auto planned = inputs_.planner.plan(statement.text);
+        if (!planned) {
+            note(statement, "It spills, but its plan could not be had: " + planned.error().to_string());
+            return;
+        }
+        auto estimated = memory_nodes(planned->plan);
+        for (auto& node : estimated) node.text_key = sorts_text(node, inputs_.database);
+        const auto spilling = spilling_nodes(corrected(estimated, settings_, io.bytes_written()), settings_);
+        if (spilling.empty()) {
+            note(statement,
+                 fmt::format("It writes {} of temporary files a call, but its plan has no node that work_mem keeps "
+                             "in memory (an aggregate with ORDER BY or DISTINCT inside, or a function's own work)",
+                             size_text(io.bytes_written())));
+            return;
+        }
+        const auto cost = cost_of_spill(spilling, io, settings_);
+        const double gain = std::clamp(100 * cost.saved_ms / mean_ms, 0.0, 95.0);
+        if (gain < inputs_.options.minimum_gain_percent) {
+            note(
+                statement,
+                fmt::format("More memory will not help: {} writes {} of temporary files a call, but to do without them "
+                            "would give back about {:.0f} % of its {}; the files stay in the file system's cache, and "
+                            "the work stays the same",
+                            spilling.front().words, size_text(io.bytes_written()), gain,
+                            base::to_words(statement.mean_exec_time())));
+            return;
+        }
+        Candidate candidate;
+        candidate.statement = &statement;
+        candidate.io = io;
+        candidate.cost = cost;
+        candidate.improvement_percent = gain;
+        candidate.current = settings_.work_mem;
+        size(candidate, *planned, estimated, spilling);
+    }
+
+    /// The amount, and its check by planning under it.
+    void size(Candidate& candidate, const plan::PlannedStatement& planned, const std::vector<MemoryNode>& estimated,
+              const std::vector<MemoryNode>& spilling) {
+        const auto& statement = *candidate.statement;
+        const bool hashes = std::any_of(spilling.begin(), spilling.end(), [](const auto& node) {
+            return node.use != MemoryUse::sort && node.use != MemoryUse::bounded_sort;
+        });
+        candidate.rule = hashes ? "work_mem" : "sort_mem";
+        const double start = candidate.current * (hashes ? work_mem_start : sort_mem_start);
+        const double need = largest_need(spilling, settings_);
+        candidate.advised = rounded_up(std::max(start, margin * need));
+        double predicted = 0;
+        for (const auto& node : estimated) predicted += spilled_bytes(node, settings_);
+        describe(candidate, spilling, predicted, need);
+
+        const double factor = correction(estimated, spilling);
+        auto shares = memory_shares(estimated, settings_);
+        const int rounds = 3;
+        for (int round = 0; round < rounds; ++round) {
+            const auto after =
+                inputs_.planner.plan(statement.text, {{}, {{"work_mem", memory_text(candidate.advised)}}});
+            if (!after) {
+                candidate.evidence.not_checked.push_back("The plan under the changed setting: " +
+                                                         after.error().to_string());
+                break;
+            }
+            const double again = margin * need_of_new_plan(after->plan, factor, settings_, candidate.advised);
+            const bool changed = plan::shape_hash(after->plan) != plan::shape_hash(planned.plan);
+            if (changed && again > candidate.advised && round + 1 < rounds) {
+                candidate.advised = rounded_up(again);
+                continue;
+            }
+            shares = std::max(shares, memory_shares(memory_nodes(after->plan), settings_));
+            compare(candidate, planned, *after, changed);
+            break;
+        }
+        if (candidate.advised > largest_work_mem) {
+            note(statement, fmt::format("To stay in memory it needs work_mem of {}: an index on the order, or reading "
+                                        "less, is the remedy, not memory",
+                                        size_text(candidate.advised)));
+            return;
+        }
+        candidate.demand.shares = shares;
+        candidate.demand.work_mem = candidate.advised;
+        const double busiest = std::max(statement.max_calls_per_minute, inputs_.workload.calls_per_minute(statement));
+        candidate.demand.concurrency = std::max(1.0, std::ceil(busiest * statement.mean_exec_time().count() / 60000));
+        candidates_.push_back(std::move(candidate));
+    }
+
+    static double correction(const std::vector<MemoryNode>& estimated, const std::vector<MemoryNode>& spilling) {
+        for (const auto& node : estimated) {
+            if (node.words == spilling.front().words && node.rows > 0) return spilling.front().rows / node.rows;
+        }
+        return 1;
+    }
+
+    void describe(Candidate& candidate, const std::vector<MemoryNode>& spilling, double predicted, double need) const {
+        auto& facts = candidate.evidence.facts;
+        facts.push_back(fmt::format("{:.0f} temporary blocks are written and {:.0f} read a call ({})",
+                                    candidate.io.blocks_written, candidate.io.blocks_read,
+                                    size_text(candidate.io.bytes_written())));
+        facts.push_back(candidate.io.time_ms ? fmt::format("Temporary I/O takes {} of the {} a call, as measured",
+                                                           base::to_words(base::Milliseconds{*candidate.io.time_ms}),
+                                                           base::to_words(candidate.statement->mean_exec_time()))
+                                             : fmt::format("Temporary I/O is estimated at {} of the {} a call",
+                                                           base::to_words(base::Milliseconds{candidate.cost.io_ms}),
+                                                           base::to_words(candidate.statement->mean_exec_time())));
+        for (const auto& node : spilling) {
+            facts.push_back(fmt::format("{} holds {} rows of {:.0f} bytes and needs work_mem of {}", node.words,
+                                        base::with_thousands(static_cast<std::int64_t>(node.rows)), node.width,
+                                        size_text(work_mem_needed(node, settings_))));
+        }
+        facts.push_back(
+            fmt::format("Needed in all: {}; work_mem is {}", size_text(need), size_text(candidate.current)));
+        if (predicted > 0) {
+            candidate.evidence.checked.push_back(
+                fmt::format("The planner's rows give a spill of {}, {} was seen; the need is corrected by that",
+                            size_text(predicted), size_text(candidate.io.bytes_written())));
+        }
+        if (!candidate.io.time_ms) {
+            candidate.evidence.not_checked.push_back(
+                "The time of temporary I/O: track_io_timing is off, or the server is older than 15");
+        }
+        if (!inputs_.database.memory_setting("work_mem")) {
+            candidate.evidence.not_checked.push_back("The present work_mem: it was not read, and 4 MB are supposed");
+        }
+    }
+
+    void compare(Candidate& candidate, const plan::PlannedStatement& before, const plan::PlannedStatement& after,
+                 bool changed) const {
+        advice::CostComparison costs;
+        costs.query_hash = candidate.statement->query_hash;
+        costs.before = before.plan.total_cost();
+        costs.after = after.plan.total_cost();
+        costs.before_shape = shape_words(before.plan);
+        costs.after_shape = shape_words(after.plan);
+        costs.generic_plan = after.source == plan::PlanSource::generic;
+        costs.calls_per_minute = inputs_.workload.calls_per_minute(*candidate.statement);
+        candidate.evidence.costs.push_back(std::move(costs));
+        candidate.evidence.checked.push_back(
+            changed ? "Planned under the changed setting: the plan changes, and the need is that of the new one"
+                    : "Planned under the changed setting: the plan stays the same, in memory");
+    }
+
+    /// Heaviest gain first, within what memory there is.
+    void hand_out() {
+        std::stable_sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
+            return a.cost.saved_ms * static_cast<double>(a.statement->sum.calls) >
+                   b.cost.saved_ms * static_cast<double>(b.statement->sum.calls);
+        });
+        const auto available = available_bytes(inputs_.options.total_memory, inputs_.options.available_memory_pct);
+        std::vector<MemoryDemand> demands;
+        for (const auto& candidate : candidates_) demands.push_back(candidate.demand);
+        const auto granted = available ? grant(demands, *available) : std::vector<bool>(demands.size(), true);
+        for (std::size_t i = 0; i < candidates_.size(); ++i) {
+            auto& candidate = candidates_[i];
+            if (!granted[i]) {
+                note(*candidate.statement,
+                     fmt::format("work_mem of {} would remove its spill, but {} at once would take {}, and {} are "
+                                 "available",
+                                 size_text(candidate.advised), candidate.demand.concurrency,
+                                 size_text(candidate.demand.bytes()), size_text(*available)));
+                continue;
+            }
+            if (available) {
+                candidate.evidence.checked.push_back(
+                    fmt::format("{} at one time take at most {} of the {} available", candidate.demand.concurrency,
+                                size_text(candidate.demand.bytes()), size_text(*available)));
+            } else {
+                candidate.evidence.not_checked.push_back(
+                    fmt::format("The memory cap: the server's memory is not known; {} at one time take at most {}",
+                                candidate.demand.concurrency, size_text(candidate.demand.bytes())));
+            }
+            findings_.findings.push_back(finding_of(candidate));
+        }
+    }
+
+    [[nodiscard]] std::vector<Application> applications(const Candidate& candidate) const {
+        const auto value = fmt::format("'{}'", memory_text(candidate.advised));
+        std::vector<Application> list;
+        list.push_back({Scope::query, "SET LOCAL work_mem = " + value, "SET LOCAL work_mem TO DEFAULT"});
+        const auto& statement = *candidate.statement;
+        if (!statement.user_name.empty()) {
+            const auto role = catalog::quote_identifier(statement.user_name);
+            list.push_back({Scope::role, fmt::format("ALTER ROLE {} SET work_mem = {}", role, value),
+                            fmt::format("ALTER ROLE {} RESET work_mem", role)});
+        }
+        const auto database = catalog::quote_identifier(inputs_.database.name.empty() ? inputs_.workload.database_name
+                                                                                      : inputs_.database.name);
+        list.push_back({Scope::database, fmt::format("ALTER DATABASE {} SET work_mem = {}", database, value),
+                        fmt::format("ALTER DATABASE {} RESET work_mem", database)});
+        list.push_back({Scope::server, "ALTER SYSTEM SET work_mem = " + value, "ALTER SYSTEM RESET work_mem"});
+        return list;
+    }
+
+    [[nodiscard]] Finding finding_of(Candidate& candidate) const {
+        Finding finding;
+        finding.parameter_name = candidate.rule;
+        finding.current_value = memory_text(candidate.current);
+        finding.recommended_value = memory_text(candidate.advised);
+        finding.applies_as = applications(candidate);
+        const auto& statement = *candidate.statement;
+        auto& advice = finding.advice;
+        advice.rule = candidate.rule;
+        advice.source = advice::SourceType::parameter;
+        advice.database_name = inputs_.workload.database_name;
+        advice.title = fmt::format("Give {} work_mem of {} instead of {}", base::one_line(statement.text, 60),
+                                   finding.recommended_value, finding.current_value);
+        advice.reasoning = fmt::format(
+            "A call writes {} of temporary files, about {} of its {}. With work_mem of {} it stays in memory. Set it "
+            "in the transaction that runs the statement; the wider scopes are beside it.",
+            size_text(candidate.io.bytes_written()), base::to_words(base::Milliseconds{candidate.cost.saved_ms}),
+            base::to_words(statement.mean_exec_time()), finding.recommended_value);
+        advice.statement = finding.applies_as.front().statement;
+        advice.rollback_statement = finding.applies_as.front().inverse;
+        for (std::size_t i = 1; i < finding.applies_as.size(); ++i) {
+            advice.alternatives.push_back(finding.applies_as[i].statement);
+        }
+        advice.served = {served_by(inputs_, statement, candidate.improvement_percent)};
+        advice.estimated_improvement_percent = candidate.improvement_percent;
+        advice.confidence = confidence_of(candidate.rule, candidate.cost.measured ? 1.0 : 0.4);
+        advice.evidence = std::move(candidate.evidence);
+        advice.evidence.basis = advice::Basis::modelled_cost;
+        advice.identity = identity_of("work_mem", statement);
+        return finding;
+    }
+
+    const Inputs& inputs_;
+    Findings& findings_;
+    MemorySettings settings_;
+    std::vector<Candidate> candidates_;
+};
+
+}  // namespace
+
+void find_work_mem(const Inputs& inputs, Findings& findings) {
+    WorkMemRule(inputs, findings).run();
+}
+
+}  // namespace pganalytics::parameters

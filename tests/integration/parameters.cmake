@@ -1,0 +1,8 @@
+pganalytics_integration_test(parameters_work_mem
+  SOURCES parameters_work_mem_test.cpp parameters_spills.cpp
+  LIBRARIES pganalytics_parameters test_cluster case_catalog)
+# Sixty cases with their least memory by bisection and their gain by interleaved runs: ten minutes.
+add_test(NAME integration.parameters_work_mem_deep COMMAND parameters_work_mem)
+set_tests_properties(integration.parameters_work_mem_deep PROPERTIES LABELS deep TIMEOUT 3600
+                     ENVIRONMENT "PGANALYTICS_SPILL_CASES=60"
+                     FAIL_REGULAR_EXPRESSION "0 tests from 0 test suites ran")
