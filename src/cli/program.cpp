@@ -92,11 +92,13 @@ Program::Program(std::string version)
     add_setup_target(*app_, *this);
     add_targets(*app_, *this);
     add_queries(*app_, *this);
+    add_patterns(*app_, *this);
     add_recommendations(*app_, *this);
     add_serve(*app_, *this);
     add_token(*app_, *this);
     add_migrate(*app_, *this);
     add_sample(*app_, *this);
+    add_simulate(*app_, *this);
     add_evaluate(*app_, *this);
     add_config(*app_, *this);
     add_completion(*app_, *this);

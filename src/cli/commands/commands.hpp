@@ -14,6 +14,7 @@ void add_serve(CLI::App& tree, Program& program);
 void add_analyze(CLI::App& tree, Program& program);
 void add_targets(CLI::App& tree, Program& program);
 void add_queries(CLI::App& tree, Program& program);
+void add_patterns(CLI::App& tree, Program& program);
 void add_recommendations(CLI::App& tree, Program& program);
 void add_evaluate(CLI::App& tree, Program& program);
 /// Below `evaluate`.
@@ -21,6 +22,7 @@ void add_evaluate_patterns(CLI::App& evaluate, Program& program);
 void add_evaluate_forecast(CLI::App& evaluate, Program& program);
 /// Under `evaluate`.
 void add_evaluate_prediction(CLI::App& evaluate, Program& program);
+void add_simulate(CLI::App& tree, Program& program);
 void add_sample(CLI::App& tree, Program& program);
 void add_setup_target(CLI::App& tree, Program& program);
 void add_check(CLI::App& tree, Program& program);
