@@ -106,6 +106,16 @@ class Analyze(support.TestCase):
         self.assertGreater(index["roi_score"], 0)
         self.assertEqual(index["query_hash_text"], str(index["query_hash"]))
 
+    def test_planning_a_statement_first_does_not_hide_the_application_that_runs_it(self):
+        # One role for both: the server keeps the text it saw first, which must not be one of ours.
+        self.server.sql("select pg_stat_statements_reset()")
+        text = "select count(*) from parcel where courier = 40 and note = 'a'"
+        self.analyze("--workload", self.write("i.sql", text + ";"))
+        for _ in range(20):
+            self.server.sql(text)
+        _, advice = self.analyze()
+        self.assertEqual([item["rule"] for item in advice], ["missing_index_detected"])
+
     def test_files_that_cannot_be_used(self):
         self.check_error(support.run("analyze", self.server.conninfo(), "--workload", "/nonexistent"), 1, "/nonexistent")
         self.check_error(support.run("analyze", self.server.conninfo(), "--workload", self.folder), 1, "no .sql file")
