@@ -415,12 +415,21 @@ Pattern pattern_of(const std::vector<QueryJob>& members, double database_time_ms
     data.p_value = std::exp(std::max(-700.0, schedule.log_p));
     data.last_seen = at_minutes(last_seen);
 
-    const LocalTime local = zone.local(at_minutes(last_seen));
+    // The planned start on the newest day it ran, not the start of that one run.
+    double off = std::fmod(last_seen - first.schedule.start, cycle);
+    if (off > cycle / 2) off -= cycle;
+    const LocalTime local = zone.local(at_minutes(std::round(last_seen - off)));
     const std::string clock = cycle >= minutes_of_day
                                   ? fmt::format(" at {:02}:{:02} {}", local.hour, local.minute, zone.name())
                                   : fmt::format(" at minute {}", *data.start_minute % 60);
+    // Where the wall clock is already in the next day, or still in the one before, so are the days.
+    Schedule in_words = schedule;
+    const TimeZone utc;
+    const int days_later = (local.weekday - utc.local(at_minutes(std::round(last_seen - off))).weekday + 7) % 7;
+    for (int& day : in_words.weekdays) day = (day + days_later) % 7;
+    std::sort(in_words.weekdays.begin(), in_words.weekdays.end());
     pattern.description = fmt::format("{} {} in the same window {}{}, for about {:.0f} minutes", members.size(),
-                                      members.size() == 1 ? "query runs" : "queries run", cycle_words(schedule), clock,
+                                      members.size() == 1 ? "query runs" : "queries run", cycle_words(in_words), clock,
                                       std::max(1.0, ends));
     return pattern;
 }

@@ -39,7 +39,15 @@ class ChangeSearch {
         : values_(values),
           model_(model),
           longest_incident_(std::max<std::size_t>(12, values.size() / 20)),
-          bound_(std::sqrt(2 * std::log(static_cast<double>(values.size()) / 0.01)) * model.noise_scale) {}
+          bound_(std::sqrt(2 * std::log(static_cast<double>(values.size()) / 0.01))) {
+        std::vector<double> sizes;
+        for (std::size_t t = 0; t < values.size(); ++t) {
+            if (std::isnan(values[t])) continue;
+            is_amount_ = is_amount_ && values[t] >= 0;
+            sizes.push_back(std::abs(expected(t)));
+        }
+        usual_ = median(std::move(sizes));
+    }
 
     Changes run() {
         from_steps();
@@ -53,6 +61,16 @@ class ChangeSearch {
   private:
     static std::size_t place(const Outlier& outlier) { return outlier.first; }
     static std::size_t place(const LevelShift& shift) { return shift.at; }
+
+    [[nodiscard]] double expected(std::size_t t) const { return model_.trend[t] + model_.seasonal[t]; }
+
+    // Amounts that are counted scatter by the root of their size: a busy hour more than a quiet one.
+    [[nodiscard]] double scale(std::size_t t) const {
+        if (!is_amount_ || usual_ <= 0) return model_.noise_scale;
+        return model_.noise_scale * std::sqrt(std::max(1.0, expected(t) / usual_));
+    }
+
+    [[nodiscard]] bool is_gross(std::size_t t) const { return std::abs(model_.remainder[t]) > bound_ * scale(t); }
 
     void from_steps() {
         const std::vector<Step> steps = steps_of(model_);
@@ -74,11 +92,11 @@ class ChangeSearch {
     void from_residuals() {
         const std::vector<double>& rest = model_.remainder;
         for (std::size_t t = 0; t < rest.size(); ++t) {
-            if (!(std::abs(rest[t]) > bound_)) continue;
+            if (!is_gross(t)) continue;
             std::size_t last = t;
             // Two plain samples in a row end an event.
             for (std::size_t next = t + 1; next < rest.size() && next <= last + 2; ++next) {
-                if (std::abs(rest[next]) > bound_ && rest[next] * rest[t] > 0) last = next;
+                if (is_gross(next) && rest[next] * rest[t] > 0) last = next;
             }
             if (last - t < longest_incident_) {
                 add_outlier(t, last, 0);
@@ -95,11 +113,11 @@ class ChangeSearch {
         Outlier outlier{first, last, 0, 0, 0};
         for (std::size_t t = first; t <= last; ++t) {
             if (std::isnan(values_[t])) continue;
-            const double expected = model_.trend[t] + model_.seasonal[t] - lifted;
-            const double score = (values_[t] - expected) / model_.noise_scale;
+            const double usual = expected(t) - lifted;
+            const double score = (values_[t] - usual) / scale(t);
             if (std::abs(score) < std::abs(outlier.score)) continue;
             outlier.value = values_[t];
-            outlier.expected = expected;
+            outlier.expected = usual;
             outlier.score = score;
         }
         found_.outliers.push_back(outlier);
@@ -114,7 +132,9 @@ class ChangeSearch {
     std::span<const double> values_;
     const Decomposition& model_;
     std::size_t longest_incident_;
-    double bound_;
+    double bound_;           // in scales
+    bool is_amount_ = true;  // never below 0
+    double usual_ = 0;       // median of what is expected
     Changes found_;
 };
 
