@@ -70,7 +70,10 @@ bool sorts_text(const MemoryNode& node, const catalog::Database& database) {
     key = key.substr(key.rfind('.') == std::string::npos ? 0 : key.rfind('.') + 1);
     return std::any_of(database.relations.begin(), database.relations.end(), [&key](const catalog::Relation& relation) {
         const auto* column = relation.find_column(key);
-        return column != nullptr && column->type_category == "S";
+        if (column == nullptr) return false;
+        // Categories are the server's; a catalog from elsewhere has the type's name.
+        const auto& type = column->base_type;
+        return column->type_category == "S" || type == "text" || type == "varchar" || type == "bpchar";
     });
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "indexes/missing_index.hpp"
+#include "parameters/parameters.hpp"
 #include "rewrite/registry.hpp"
 #include "rewrite/rewrite.hpp"
 #include "rewrite/rule.hpp"
@@ -23,28 +24,59 @@ struct Input {
     const AnalysisOptions& options;
 };
 
+struct Found {
+    advice::Advice advice;
+    std::optional<ParameterChange> parameter;
+};
+
 /// What one capability gives: advice not yet ranked.
 struct Findings {
-    std::vector<advice::Advice> advice;
+    std::vector<Found> found;
     std::vector<AnalysisNote> notes;
     std::vector<std::string> rules;
 };
+
+std::vector<Found> all_of(std::vector<advice::Advice> advice) {
+    std::vector<Found> found;
+    for (auto& one : advice) found.push_back({std::move(one), std::nullopt});
+    return found;
+}
 
 Findings run_indexes(const Input& input) {
     indexes::MissingIndexOptions options;
     options.lock_wait_share = input.options.lock_wait_share;
     auto found = indexes::find_missing_indexes(input.workload, input.database, input.planner, options);
-    Findings findings{std::move(found.advice), {}, {"missing_index_detected"}};
+    Findings findings{all_of(std::move(found.advice)), {}, {"missing_index_detected"}};
     for (auto& note : found.notes) findings.notes.push_back({"indexes", note.query_hash, std::move(note.text)});
     return findings;
 }
 
 Findings run_rewrites(const Input& input) {
     auto found = rewrite::suggest_rewrites({input.workload, input.database, input.planner});
-    Findings findings{std::move(found.advice), {}, {}};
+    Findings findings{all_of(std::move(found.advice)), {}, {}};
     for (const auto& rule : rewrite::registered_rules()) findings.rules.emplace_back(rule->name());
     for (auto& refusal : found.refused) {
         findings.notes.push_back({"rewrite", refusal.query_hash, fmt::format("{}: {}", refusal.rule, refusal.reason)});
+    }
+    return findings;
+}
+
+Findings run_parameters(const Input& input) {
+    parameters::ParameterOptions options;
+    options.total_memory = input.options.total_memory;
+    options.available_memory_pct = input.options.available_memory_pct;
+    options.concurrent_queries_avg = input.options.concurrent_queries_avg;
+    auto result = parameters::find_parameters(input.workload, input.database, input.planner, options);
+    Findings findings{{}, {}, parameters::parameter_rules()};
+    for (auto& one : result.findings) {
+        findings.found.push_back(
+            {std::move(one.advice), ParameterChange{std::move(one.parameter_name), std::move(one.current_value),
+                                                    std::move(one.recommended_value)}});
+    }
+    for (auto& note : result.notes) {
+        auto text =
+            note.parameter_name.empty() ? std::move(note.text) : fmt::format("{}: {}", note.parameter_name, note.text);
+        findings.notes.push_back({"parameters", note.query_hash, std::move(text)});
     }
     return findings;
 }
@@ -56,10 +88,11 @@ struct Capability {
 };
 
 // Indexes first: their what-if plans are the costliest, and a rewrite that only wins where an index is missing is
-// judged against the database as it is either way.
+// judged against the database as it is either way. Parameters last: they are for what neither mends.
 constexpr std::array capabilities{
     Capability{"indexes", "looking for missing indexes", run_indexes},
     Capability{"rewrite", "looking for statements to rewrite", run_rewrites},
+    Capability{"parameters", "looking for memory, limits and batches", run_parameters},
 };
 
 }  // namespace
@@ -110,12 +143,13 @@ Analysis analyze(const workload::Workload& workload, const catalog::Database& da
         if (!options.only.empty() && !options.only.contains(std::string(capability.name))) continue;
         if (options.progress) options.progress(capability.stage);
         Findings findings = capability.run(input);
-        for (auto& advice : findings.advice) {
+        for (auto& [advice, parameter] : findings.found) {
             if (options.record_of) {
                 advice.evidence.record = options.record_of(advice.rule);
                 advice.confidence = advice.confidence.updated(advice.evidence.record);
             }
             analysis.advice.push_back(rank(std::move(advice)));
+            analysis.advice.back().parameter = std::move(parameter);
         }
         std::move(findings.notes.begin(), findings.notes.end(), std::back_inserter(analysis.notes));
         std::move(findings.rules.begin(), findings.rules.end(), std::back_inserter(analysis.rules));

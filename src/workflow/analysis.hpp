@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,13 +22,24 @@ struct AnalysisOptions {
     std::set<std::string> only;  ///< capability names; empty: all
     /// Share of each statement's time spent waiting for locks, where it was sampled.
     std::map<base::QueryHash, double> lock_wait_share;
+    /// Of the server, and the part of it (0..100) that queries may have; statements that run at one time. Absent: not
+    /// known, and advice that rests on it says so.
+    std::optional<base::Bytes> total_memory;
+    std::optional<double> available_memory_pct;
+    std::optional<double> concurrent_queries_avg;
     /// How often a rule's advice has held when measured; absent: nothing was measured yet.
     std::function<advice::RuleRecord(std::string_view rule)> record_of;
     std::function<void(std::string_view stage)> progress;
 };
 
+/// Beside the advice, what only parameter advice has.
+struct ParameterChange {
+    std::string name, current_value, recommended_value;
+};
+
 struct RankedAdvice {
     advice::Advice advice;
+    std::optional<ParameterChange> parameter;  ///< for SourceType::parameter
     double urgency_score = 0;  ///< database seconds a minute of the statements it serves; 0 where times are unknown
     double roi_score = 0;
     double cost_saved_per_minute = 0;  ///< planner units; ranks where times are unknown

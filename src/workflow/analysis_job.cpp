@@ -34,6 +34,20 @@ std::map<base::QueryHash, double> lock_wait_shares(const std::vector<store::Acti
     return shares;
 }
 
+/// Means over the samples; what no sample has stays unknown.
+void add_activity(const std::vector<store::ActivitySample>& samples, AnalysisOptions& options) {
+    double active = 0, available = 0;
+    std::size_t with_memory = 0;
+    for (const auto& sample : samples) {
+        active += sample.active;
+        if (!sample.available_memory_percent) continue;
+        available += *sample.available_memory_percent;
+        ++with_memory;
+    }
+    if (!samples.empty()) options.concurrent_queries_avg = active / static_cast<double>(samples.size());
+    if (with_memory > 0) options.available_memory_pct = available / static_cast<double>(with_memory);
+}
+
 class TargetAnalysis {
   public:
     TargetAnalysis(store::Repository& repository, base::TargetId target, base::Secret conninfo,
@@ -68,6 +82,7 @@ class TargetAnalysis {
         AnalysisOptions options;
         PGANALYTICS_ASSIGN(const auto samples, history_.activity(target_, workload.database_name, window_));
         options.lock_wait_share = lock_wait_shares(samples, workload);
+        add_activity(samples, options);
         store::RecommendationStore recommendations(repository_);
         // A repository that fails here fails again when the result is saved, and then it is said.
         options.record_of = [&](std::string_view rule) {
@@ -89,7 +104,12 @@ class TargetAnalysis {
 base::Result<store::SaveReport> save_analysis(store::Repository& repository, base::TargetId target,
                                               const Analysis& analysis, double min_confidence) {
     std::vector<store::AdviceToSave> rows;
-    for (const auto& ranked : analysis.advice) rows.push_back({ranked.advice, std::nullopt});
+    for (const auto& ranked : analysis.advice) {
+        rows.push_back({ranked.advice, std::nullopt});
+        if (!ranked.parameter) continue;
+        rows.back().parameter = store::ParameterValues{ranked.parameter->name, ranked.parameter->current_value,
+                                                       ranked.parameter->recommended_value};
+    }
     store::AdviceScope scope;
     scope.database_name = analysis.database_name;
     scope.rules = analysis.rules;

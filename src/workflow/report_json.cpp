@@ -53,6 +53,11 @@ ordered_json to_json(const RankedAdvice& ranked) {
         json["alternatives"] = ordered_json::array();
         for (const auto& alternative : advice.alternatives) json["alternatives"].push_back(text(alternative));
     }
+    if (ranked.parameter) {
+        json["parameter_name"] = ranked.parameter->name;
+        json["current_value"] = text(ranked.parameter->current_value);
+        json["recommended_value"] = text(ranked.parameter->recommended_value);
+    }
     json["estimated_improvement_percent"] = advice.estimated_improvement_percent;
     json["confidence_score"] = advice.confidence.mean();
     json["urgency_score"] = ranked.urgency_score;
