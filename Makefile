@@ -35,7 +35,7 @@ bench: ## benchmarks; figures go to docs/benchmarks.md
 	@scripts/setup --bench
 	@cmake --preset bench > /dev/null
 	@cmake --build build-bench -j $(JOBS)
-	@for bench in build-bench/bench/*_bench; do echo "== $$bench"; $$bench || exit 1; done
+	@for bench in build-bench/*_bench; do echo "== $$bench"; $$bench || exit 1; done
 
 lint: ## formatting, layering, scripts, clang-tidy
 	@scripts/setup --lint

@@ -113,6 +113,14 @@ std::vector<SettingSpec> make_settings() {
         }));
     add("collector.max_text_bytes", "64MB", "Texts read from one target in one go, at most.",
         memory_into(&Config::collector_max_text_bytes));
+    add("collector.keep_examples", "true",
+        "Keep a few texts of each statement with their literals, which plans are judged by. They may hold personal "
+        "data.",
+        [](Config& config, std::string_view value) -> Status {
+            if (value != "true" && value != "false") return bad_value(value, "true or false");
+            config.collector_keep_examples = value == "true";
+            return {};
+        });
     add("history.raw_hours", "48", "How long each interval is kept as it was read.",
         number_between(1, 24 * 366,
                        [](Config& config, std::int64_t n) { config.history_raw = std::chrono::hours(n); }));

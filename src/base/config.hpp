@@ -47,6 +47,7 @@ struct Config {
     std::chrono::seconds collector_text_interval{300};
     std::chrono::seconds collector_catalog_interval{3600};
     Bytes collector_max_text_bytes = mebibytes(64);
+    bool collector_keep_examples = true;
 
     std::chrono::hours history_raw{48};
     std::chrono::hours history_ten_minutes{35 * 24};
