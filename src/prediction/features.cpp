@@ -82,7 +82,7 @@ struct OwnFeature {
 };
 
 constexpr auto own_features = std::to_array<OwnFeature>({
-    // API.md names these twelve and their order.
+    // The contract names these twelve and their order.
     {"query_calls_per_hour", "calls", "How often the statement runs.",
      [](const Input& i) { return i.seen.query_calls_per_hour.value_or(missing); }},
     {"mean_table_size_mb", "mb", "Mean size of the tables it touches.",

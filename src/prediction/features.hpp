@@ -1,5 +1,5 @@
 #pragma once
-// What a prediction looks at: the twelve named features of API.md, what observation adds (cache class, load), and the
+// What a prediction looks at: the twelve features that every model has, what observation adds (cache class, load), and the
 // plan's own (plan/features.hpp). One definition for training, serving, explanation and docs; its version is stored
 // with each model, and a model whose version differs from the program's is refused.
 //

@@ -48,6 +48,19 @@ TEST_P(EveryModelTest, PredictsTheSameAfterStoring) {
     }
 }
 
+TEST_P(EveryModelTest, NeverFallsWithCost) {
+    const auto model = small_model(GetParam());
+    for (auto& sample : made_up({4, 3, 0.4, 0.2, 13})) {
+        double before = -INFINITY;
+        for (double cost = 0.1; cost < 1e9; cost *= 1.7) {
+            sample.features[total_cost_feature()] = cost;
+            const double now = model.predict(sample.features).center;
+            ASSERT_GE(now, before - 1e-5) << cost;
+            before = now;
+        }
+    }
+}
+
 TEST_P(EveryModelTest, ContributionsAddUpToThePrediction) {
     const auto model = small_model(GetParam());
     for (const auto& sample : made_up({6, 4, 0.4, 0.2, 11})) {

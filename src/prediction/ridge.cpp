@@ -75,6 +75,12 @@ Ridge Ridge::fit(const Matrix& rows, std::span<const double> target, std::span<c
     return ridge;
 }
 
+void Ridge::bound_slope(std::size_t feature, double least) {
+    for (auto& term : terms_) {
+        if (term.feature == feature) term.coefficient = std::max(term.coefficient, least * term.scale);
+    }
+}
+
 void Ridge::add(const Ridge& other, double weight) {
     intercept_ += weight * other.intercept_;
     for (Term term : other.terms_) {

@@ -19,6 +19,8 @@ class Ridge {
     /// `penalty` is relative to the number of samples: 0.1 pulls visibly, 10 strongly.
     [[nodiscard]] static Ridge fit(const Matrix& rows, std::span<const double> target, std::span<const double> weight,
                                    double penalty);
+    /// Lets the prediction change by `least` at least for each unit of a feature as it enters (its logarithm).
+    void bound_slope(std::size_t feature, double least);
     /// This line's prediction gains `weight` times the other's; both were fitted on the same rows.
     void add(const Ridge& other, double weight);
     [[nodiscard]] double predict(std::span<const float> row) const;

@@ -97,7 +97,10 @@ class Trainer {
             residual.push_back(target_[i] - fit.log_ms(cost_[i]));
             weight.push_back(weight_[i]);
         }
-        return learn_correction(candidate, rows, residual, weight);
+        PGANALYTICS_ASSIGN(auto correction, learn_correction(candidate, rows, residual, weight));
+        // As in the trees: a costlier plan must never be faster for its cost alone.
+        correction.linear.bound_slope(total_cost_feature(), -fit.slope);
+        return correction;
     }
 
     [[nodiscard]] CostFit fit_of(const std::vector<std::size_t>& indices) const {
