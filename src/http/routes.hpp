@@ -1,5 +1,5 @@
 #pragma once
-// The routes, one function a resource, added in the order of API.md. What they share is passed in; it must outlive the
+// The routes, one function a resource, added in the order of api/openapi.yaml. What they share is passed in; it must outlive the
 // router. Internal to `http`.
 
 #include <functional>
@@ -9,6 +9,7 @@
 #include "collector/target_loop.hpp"
 #include "http/metrics.hpp"
 #include "http/router.hpp"
+#include "store/history.hpp"
 #include "store/repository.hpp"
 #include "store/targets.hpp"
 
@@ -29,6 +30,10 @@ void add_operations_routes(Router& router, const RouteContext& context);
 void add_recommendation_routes(Router& router, const RouteContext& context);
 /// /api/v1/queries…
 void add_query_routes(Router& router, const RouteContext& context);
+/// /api/v1/workload-patterns…
+void add_pattern_routes(Router& router, const RouteContext& context);
+/// /api/v1/queries/{query_hash}/parameter-optimization…
+void add_parameter_routes(Router& router, const RouteContext& context);
 /// /api/v1/targets…
 void add_target_routes(Router& router, const RouteContext& context);
 
@@ -38,6 +43,8 @@ void add_target_routes(Router& router, const RouteContext& context);
 /// The target a parameter `target` names, by id or by name.
 [[nodiscard]] base::Result<std::optional<base::TargetId>> read_target(Parameters& parameters,
                                                                       store::TargetStore& targets);
+/// 409 with the places as data, so that a program can ask again.
+[[nodiscard]] Problem ambiguous_statement(base::Error error, store::History& history, base::QueryHash query_hash);
 /// `Link: <…>; rel="next"` where there is a next page.
 void link_next_page(net::Response& response, const Call& call, const std::optional<std::string>& next_cursor);
 

@@ -50,18 +50,6 @@ Answer list(const RouteContext& context, Call& call) {
     return response;
 }
 
-/// 409 with the places as data, so that a program can ask again.
-Problem ambiguous(base::Error error, store::History& history, base::QueryHash query_hash) {
-    Problem problem(std::move(error));
-    if (const auto places = history.places(query_hash)) {
-        Json choices = Json::array();
-        for (const auto& place : *places) choices.push_back(to_json(place));
-        problem.extension_name = "choices";
-        problem.extension_json = to_text(std::move(choices));
-    }
-    return problem;
-}
-
 Answer find(const RouteContext& context, Call& call) {
     auto& parameters = call.parameters;
     const auto window = read_window(parameters, context.clock);
@@ -75,7 +63,7 @@ Answer find(const RouteContext& context, Call& call) {
     store::History history(context.repository);
     auto place = history.resolve(*query_hash, *target, database_name);
     if (!place && place.error().code == base::ErrorCode::conflict) {
-        return ambiguous(std::move(place).error(), history, *query_hash);
+        return ambiguous_statement(std::move(place).error(), history, *query_hash);
     }
     if (!place) return std::move(place).error();
     auto statement = history.statement(*place, *query_hash, window);
@@ -88,6 +76,17 @@ Answer find(const RouteContext& context, Call& call) {
 }
 
 }  // namespace
+
+Problem ambiguous_statement(base::Error error, store::History& history, base::QueryHash query_hash) {
+    Problem problem(std::move(error));
+    if (const auto places = history.places(query_hash)) {
+        Json choices = Json::array();
+        for (const auto& place : *places) choices.push_back(to_json(place));
+        problem.extension_name = "choices";
+        problem.extension_json = to_text(std::move(choices));
+    }
+    return problem;
+}
 
 void add_query_routes(Router& router, const RouteContext& context) {
     router.add(

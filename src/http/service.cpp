@@ -134,6 +134,8 @@ Service::Impl::Impl(Dependencies from)
     add_operations_routes(router, context);
     add_recommendation_routes(router, context);
     add_query_routes(router, context);
+    add_pattern_routes(router, context);
+    add_parameter_routes(router, context);
     add_target_routes(router, context);
 }
 

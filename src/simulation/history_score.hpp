@@ -12,7 +12,7 @@
 
 namespace pganalytics::simulation {
 
-/// A batch job counts as found when it starts within this of the planted minute (issue's own bound).
+/// A batch job counts as found when it starts within this of the planted minute.
 inline constexpr double start_tolerance_minutes = 5;
 inline constexpr double period_tolerance = 0.02;
 

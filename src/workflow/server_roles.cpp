@@ -22,6 +22,10 @@ constexpr auto retention_period = 60s;
 /// A target that was added a moment ago is analysed again soon, when its first intervals are in.
 constexpr auto first_analysis_period = 10s;
 constexpr std::size_t most_targets_per_claim = 64;
+/// A pattern of days does not change within hours, and a day may pass without a worker.
+constexpr auto detection_period = 6h;
+/// What the SQL function optimize_parameters enqueues: parameters are advised by the analysis of the whole target.
+constexpr std::string_view parameter_job_kind = "optimize_parameters";
 
 /// Sleeps, and wakes at once when told to stop.
 void wait_for(const std::stop_token& stop, std::chrono::milliseconds span) {
@@ -65,6 +69,7 @@ collector::CollectorOptions collector_options(const base::Config& config) {
     options.catalog_interval = config.collector_catalog_interval;
     options.sampler.text_period = config.collector_text_interval;
     options.sampler.max_batch_bytes = config.collector_max_text_bytes.value;
+    options.keep_examples = config.collector_keep_examples;
     return options;
 }
 
@@ -105,7 +110,7 @@ void CollectorRole::claim_targets(const std::stop_token& stop) {
                     static_cast<void>(targets_.record_state(target.id, "unreachable", conninfo.error().to_string()));
                     continue;
                 }
-                specs.push_back({target.id, target.name, std::move(*conninfo), {target.database_filter, {}}});
+                specs.push_back({target.id, target.name, std::move(*conninfo), collector::DatabaseFilter::of(target.database_filter)});
             }
             fleet_.keep_only(std::move(specs));
         } else {
@@ -136,7 +141,6 @@ WorkerRole::~WorkerRole() {
 void WorkerRole::schedule(const std::stop_token& stop) {
     Trouble trouble("schedule_waits", log_);
     store::JobStore jobs(repository_);
-    std::map<base::TargetId, base::Timestamp> last_enqueued;
     const base::Timestamp started = clock_.now();
     std::optional<base::Timestamp> last_retention;
     while (!stop.stop_requested()) {
@@ -153,20 +157,7 @@ void WorkerRole::schedule(const std::stop_token& stop) {
             trouble.over();
             for (const auto& target : *targets) {
                 if (!target.enabled || !target.last_collected_at) continue;
-                const bool young = now - std::max(target.created_at, started) < 3 * std::chrono::minutes(1);
-                const auto period = young ? std::min<std::chrono::seconds>(first_analysis_period, analysis_interval_)
-                                          : analysis_interval_;
-                const auto last = last_enqueued.find(target.id);
-                if (last != last_enqueued.end() && now - last->second < period) continue;
-                store::NewJob job;
-                job.kind = analysis_job_kind;
-                job.target_id = target.id;
-                job.unique_key = fmt::format("target {}", base::to_integer(target.id));
-                if (auto enqueued = jobs.enqueue(job)) {
-                    last_enqueued[target.id] = now;
-                } else {
-                    trouble.is(enqueued.error());
-                }
+                if (auto enqueued = enqueue_due(jobs, target, now, started); !enqueued) trouble.is(enqueued.error());
             }
         } else {
             trouble.is(targets.error());
@@ -175,10 +166,34 @@ void WorkerRole::schedule(const std::stop_token& stop) {
     }
 }
 
+base::Status WorkerRole::enqueue_due(store::JobStore& jobs, const store::Target& target, base::Timestamp now,
+                                     base::Timestamp started) {
+    const auto enqueue = [&](std::string_view kind, std::map<base::TargetId, base::Timestamp>& last_times,
+                             std::chrono::seconds period, std::string payload) -> base::Status {
+        const auto last = last_times.find(target.id);
+        if (last != last_times.end() && now - last->second < period) return {};
+        store::NewJob job;
+        job.kind = kind;
+        job.target_id = target.id;
+        job.payload_json = std::move(payload);
+        job.unique_key = fmt::format("target {}", base::to_integer(target.id));
+        if (auto enqueued = jobs.enqueue(job); !enqueued) return std::move(enqueued).error();
+        last_times[target.id] = now;
+        return {};
+    };
+    const bool young = now - std::max(target.created_at, started) < 3 * std::chrono::minutes(1);
+    const auto analysis_period =
+        young ? std::min<std::chrono::seconds>(first_analysis_period, analysis_interval_) : analysis_interval_;
+    PGANALYTICS_RETURN_IF_ERROR(enqueue(analysis_job_kind, last_analysis_, analysis_period, "{}"));
+    return enqueue(pattern_job_kind, last_detection_, detection_period,
+                   nlohmann::json{{"target_id", base::to_integer(target.id)}}.dump());
+}
+
 void WorkerRole::work(const std::stop_token& stop) {
     Trouble trouble("worker_waits", log_);
     store::JobStore jobs(repository_);
-    const std::array<std::string, 1> kinds{std::string(analysis_job_kind)};
+    const std::array<std::string, 3> kinds{std::string(analysis_job_kind), std::string(pattern_job_kind),
+                                           std::string(parameter_job_kind)};
     while (!stop.stop_requested()) {
         auto job = jobs.claim(worker_, kinds, lease);
         if (!job) {
@@ -196,10 +211,6 @@ void WorkerRole::work(const std::stop_token& stop) {
 
 void WorkerRole::run_job(const store::Job& job, const std::stop_token& stop) {
     store::JobStore jobs(repository_);
-    if (!job.target_id) {
-        static_cast<void>(jobs.fail(job, "the job names no target", false));
-        return;
-    }
     // The lease must outlive a long stage: it is renewed beside the work, and its loss ends the work at the next stage.
     std::mutex mutex;
     double progress = 0;
@@ -221,15 +232,12 @@ void WorkerRole::run_job(const store::Job& job, const std::stop_token& stop) {
             wait_for(heart_stop, lease / 3);
         }
     });
-    auto outcomes = analyze_target(
-        repository_, targets_, *job.target_id, clock_, analysis_,
-        [&](double progress_now, std::string_view stage_now) {
-            const std::lock_guard lock(mutex);
-            progress = progress_now;
-            stage = stage_now;
-            return state == store::LeaseState::held && !stop.stop_requested();
-        },
-        log_);
+    auto outcome = do_job(job, [&](double progress_now, std::string_view stage_now) {
+        const std::lock_guard lock(mutex);
+        progress = progress_now;
+        stage = stage_now;
+        return state == store::LeaseState::held && !stop.stop_requested();
+    });
     heart.request_stop();
     heart.join();
     if (state == store::LeaseState::lost) return;
@@ -237,15 +245,53 @@ void WorkerRole::run_job(const store::Job& job, const std::stop_token& stop) {
         static_cast<void>(jobs.acknowledge_cancel(job));
         return;
     }
-    if (!outcomes) {
+    if (!outcome) {
         // At the end of its attempts the job is failed; the schedule makes another in its time.
-        log_.warning("analysis_failed", {{"problem", outcomes.error().to_string()}});
+        log_.warning("job_failed", {{"kind", job.kind}, {"problem", outcome.error().to_string()}});
         static_cast<void>(
-            jobs.fail(job, outcomes.error().to_string(), outcomes.error().code == base::ErrorCode::retry_later));
+            jobs.fail(job, outcome.error().to_string(), outcome.error().code == base::ErrorCode::retry_later));
         return;
     }
+    static_cast<void>(jobs.complete(job, *outcome));
+}
+
+base::Result<std::string> WorkerRole::do_job(const store::Job& job, const GoOn& go_on) {
+    if (job.kind == pattern_job_kind) return detect_for(job, go_on);
+    if (job.target_id) return analyze_for(*job.target_id, go_on);
+    // Of a statement whose server was not named: every server that may have it.
+    nlohmann::json results = nlohmann::json::array();
+    PGANALYTICS_ASSIGN(const auto targets, targets_.list());
+    for (const auto& target : targets) {
+        if (!target.enabled) continue;
+        PGANALYTICS_ASSIGN(const auto result, analyze_for(target.id, go_on));
+        results.push_back(nlohmann::json::parse(result));
+    }
+    return results.dump();
+}
+
+base::Result<std::string> WorkerRole::detect_for(const store::Job& job, const GoOn& go_on) {
+    PGANALYTICS_ASSIGN(const auto request, read_pattern_request(job.payload_json));
+    PGANALYTICS_ASSIGN(const auto detected, detect_workload_patterns(repository_, targets_, clock_, request, go_on));
     nlohmann::json result = nlohmann::json::array();
-    for (const auto& outcome : *outcomes) {
+    for (const auto& database : detected) {
+        result.push_back({{"target_id", base::to_integer(database.target_id)},
+                          {"database_name", database.database_name},
+                          {"days_observed", database.days_observed},
+                          {"patterns", database.found.patterns.size()},
+                          {"outliers", database.found.outliers.size()},
+                          {"level_shifts", database.found.level_shifts.size()},
+                          {"added", database.saved.added},
+                          {"updated", database.saved.updated},
+                          {"stale", database.saved.stale}});
+    }
+    return result.dump();
+}
+
+base::Result<std::string> WorkerRole::analyze_for(base::TargetId target, const GoOn& go_on) {
+    PGANALYTICS_ASSIGN(const auto outcomes,
+                       analyze_target(repository_, targets_, target, clock_, analysis_, go_on, log_));
+    nlohmann::json result = nlohmann::json::array();
+    for (const auto& outcome : outcomes) {
         result.push_back({{"database_name", outcome.database_name},
                           {"statements", outcome.statements},
                           {"added", outcome.saved.added},
@@ -253,7 +299,7 @@ void WorkerRole::run_job(const store::Job& job, const std::stop_token& stop) {
                           {"stale", outcome.saved.stale},
                           {"problem", outcome.problem}});
     }
-    static_cast<void>(jobs.complete(job, result.dump()));
+    return result.dump();
 }
 
 }  // namespace pganalytics::workflow

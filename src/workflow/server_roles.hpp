@@ -6,6 +6,8 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -22,6 +24,7 @@
 #include "store/retention.hpp"
 #include "store/targets.hpp"
 #include "workflow/analysis_job.hpp"
+#include "workflow/pattern_job.hpp"
 
 namespace pganalytics::workflow {
 
@@ -60,12 +63,22 @@ class WorkerRole {
     void schedule(const std::stop_token& stop);
     void work(const std::stop_token& stop);
     void run_job(const store::Job& job, const std::stop_token& stop);
+    using GoOn = std::function<bool(double progress, std::string_view stage)>;
+    /// The job's result as JSON.
+    [[nodiscard]] base::Result<std::string> do_job(const store::Job& job, const GoOn& go_on);
+    [[nodiscard]] base::Result<std::string> analyze_for(base::TargetId target, const GoOn& go_on);
+    [[nodiscard]] base::Result<std::string> detect_for(const store::Job& job, const GoOn& go_on);
+    /// Whether the job was enqueued; what is queued already counts.
+    [[nodiscard]] base::Status enqueue_due(store::JobStore& jobs, const store::Target& target, base::Timestamp now,
+                                           base::Timestamp started);
 
     store::Repository& repository_;
     store::TargetStore targets_;
     base::SystemClock clock_;
     AnalysisJobOptions analysis_;
     std::chrono::seconds analysis_interval_;
+    std::map<base::TargetId, base::Timestamp> last_analysis_;   // the scheduler's own
+    std::map<base::TargetId, base::Timestamp> last_detection_;  // the scheduler's own
     store::Retention retention_;
     std::string worker_;
     base::Log log_;

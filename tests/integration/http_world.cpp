@@ -4,6 +4,7 @@
 
 #include "collector/target_loop.hpp"
 #include "store/ingest.hpp"
+#include "store/patterns.hpp"
 #include "store/recommendations.hpp"
 #include "store/tokens.hpp"
 
@@ -152,6 +153,23 @@ void HttpWorld::fill() {
     for (int number = 1; number <= 6; ++number) advice.push_back(advice_for(own, number));
     store::RecommendationStore recommendations(*repository);
     (void)must(recommendations.save(shop.id, {"shop", {"missing_index_detected"}, {}, 0}, advice));
+    store::AdviceToSave parameter = advice_for(own, 7);
+    parameter.advice.rule = "work_mem";
+    parameter.advice.source = advice::SourceType::parameter;
+    parameter.parameter = store::ParameterValues{"work_mem", "4MB", "24MB"};
+    // A suggestion alone: the recommendations stay the six above.
+    (void)must(recommendations.save(shop.id, {"shop", {"work_mem"}, {}, 1.1}, std::vector{parameter}));
+    // Every field that a pattern can have.
+    constexpr std::string_view metadata =
+        R"({"peak_hour": 2, "variance": 0.1, "confidence": 0.95, "affected_queries": [4611686018427387905],
+            "affected_queries_text": ["4611686018427387905"], "z_score_count": 2.0, "z_score_time": 1.5,
+            "days_observed": 30.0, "consistency_score": 0.9, "recurrence_score": 0.97, "frequency": 6.8,
+            "impact_score": 0.2, "period_hours": 24.0, "p_value": 0.001, "strength": 0.5, "days_of_week": [0, 1],
+            "start_minute": 150, "duration_minutes": 20.0, "jitter_minutes": 1.0, "days_of_month": [1],
+            "last_seen": "2026-11-22T02:30:00Z", "moved_from_minute": 90})";
+    const std::vector<store::PatternToSave> patterns{
+        {"batch_job/1", "batch_job", std::string(metadata), "A job at 02:30 UTC", 1}};
+    (void)must(store::PatternStore(*repository).save(shop.id, "shop", patterns, now));
     store::RecommendationFilter filter;
     filter.min_impact_percent = 0;
     recommendation = must(recommendations.list(filter)).items.at(0).id;
