@@ -22,7 +22,7 @@ constexpr double largest_batch = 1000;
 constexpr double usual_batch = 100;
 // Share of a single-row statement's time that is the statement's and not the row's: starting and ending the executor,
 // locks, snapshots. Measured on PostgreSQL 15 by parameters_batch_test; docs/rules/batch_size.md.
-constexpr double share_of_statement = 0.6;
+constexpr double share_of_statement = 0.45;
 // Fewer statements have no median that means anything.
 constexpr std::size_t least_statements_for_median = 5;
 

@@ -153,13 +153,7 @@ class WorkMemRule {
         const auto cost = cost_of_spill(spilling, io, settings_);
         const double gain = std::clamp(100 * cost.saved_ms / mean_ms, 0.0, 95.0);
         if (gain < inputs_.options.minimum_gain_percent) {
-            note(
-                statement,
-                fmt::format("More memory will not help: {} writes {} of temporary files a call, but to do without them "
-                            "would give back about {:.0f} % of its {}; the files stay in the file system's cache, and "
-                            "the work stays the same",
-                            spilling.front().words, size_text(io.bytes_written()), gain,
-                            base::to_words(statement.mean_exec_time())));
+            turn_down(statement, *planned, spilling, gain);
             return;
         }
         Candidate candidate;
@@ -169,6 +163,34 @@ class WorkMemRule {
         candidate.improvement_percent = gain;
         candidate.current = settings_.work_mem;
         size(candidate, *planned, estimated, spilling);
+    }
+
+    /// A materialised list that is searched row by row is the symptom of a plan that memory may change (NOT IN), so
+    /// that its spill being cheap does not mean that memory is useless.
+    void turn_down(const ObservedStatement& statement, const plan::PlannedStatement& planned,
+                   const std::vector<MemoryNode>& spilling, double gain) {
+        const bool stores_only = std::all_of(spilling.begin(), spilling.end(),
+                                             [](const auto& node) { return node.use == MemoryUse::tuple_store; });
+        const double enough =
+            rounded_up(std::max(work_mem_start * settings_.work_mem, margin * largest_need(spilling, settings_)));
+        if (stores_only) {
+            const auto after = inputs_.planner.plan(statement.text, {{}, {{"work_mem", memory_text(enough)}}});
+            const double before_cost = planned.plan.total_cost().value;
+            if (after && plan::shape_hash(after->plan) != plan::shape_hash(planned.plan) &&
+                100 * (1 - after->plan.total_cost().value / before_cost) >= inputs_.options.minimum_gain_percent) {
+                note(statement,
+                     fmt::format("Its spill costs little, but work_mem of {} would change its plan (cost {:.0f} to "
+                                 "{:.0f}): a rewrite that needs no such memory comes first",
+                                 memory_text(enough), before_cost, after->plan.total_cost().value));
+                return;
+            }
+        }
+        note(statement,
+             fmt::format("More memory will not help: {} writes {} of temporary files a call, but to do without them "
+                         "would give back about {:.0f} % of its {}; the files stay in the file system's cache, and "
+                         "the work stays the same",
+                         spilling.front().words, size_text(temporary_io(statement.sum).bytes_written()), gain,
+                         base::to_words(statement.mean_exec_time())));
     }
 
     /// The amount, and its check by planning under it.

@@ -6,3 +6,6 @@ add_test(NAME integration.parameters_work_mem_deep COMMAND parameters_work_mem)
 set_tests_properties(integration.parameters_work_mem_deep PROPERTIES LABELS deep TIMEOUT 3600
                      ENVIRONMENT "PGANALYTICS_SPILL_CASES=60"
                      FAIL_REGULAR_EXPRESSION "0 tests from 0 test suites ran")
+pganalytics_integration_test(parameters_batch
+  SOURCES parameters_batch_test.cpp
+  LIBRARIES pganalytics_parameters test_cluster case_catalog)
