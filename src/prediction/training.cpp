@@ -20,6 +20,9 @@ std::vector<int> monotone_in_cost(std::size_t columns) {
     return signs;
 }
 
+/// Costs and rows are estimates: finer thresholds than these only follow their noise.
+constexpr int thresholds = 64;
+
 Candidate line(double penalty) {
     Candidate candidate;
     candidate.linear = true;
@@ -40,6 +43,7 @@ Candidate boosting(int depth, int rounds, std::uint32_t seed, int threads) {
     p.l2 = 2;
     p.seed = seed;
     p.threads = threads;
+    p.bins = thresholds;
     candidate.words = fmt::format("{} boosted trees of depth {}", rounds, depth);
     return candidate;
 }
@@ -59,6 +63,7 @@ Candidate forest(int trees, int depth, std::size_t rows, std::uint32_t seed, int
     p.l2 = 0.5;
     p.seed = seed;
     p.threads = threads;
+    p.bins = thresholds;
     candidate.words = fmt::format("forest of {} trees of depth {}", trees, depth);
     return candidate;
 }

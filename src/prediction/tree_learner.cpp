@@ -100,6 +100,7 @@ base::Result<FlatTrees> learn_trees(const Matrix& rows, std::span<const double> 
         {"lambda", fmt::format("{}", parameters.l2)},
         {"seed", std::to_string(parameters.seed)},
         {"nthread", std::to_string(parameters.threads)},
+        {"max_bin", std::to_string(parameters.bins)},
         {"verbosity", "0"},
     };
     for (const auto& [name, value] : settings) PGANALYTICS_RETURN_IF_ERROR(booster.set(name, value));

@@ -26,6 +26,7 @@ struct TreeParameters {
     std::vector<int> monotone;        ///< by feature: 1 rising, 0 free; empty: all free
     std::uint32_t seed = 1;
     int threads = 1;
+    int bins = 256;  ///< thresholds tried for each feature; fewer are faster
 };
 
 [[nodiscard]] base::Result<FlatTrees> learn_trees(const Matrix& rows, std::span<const double> target,
