@@ -1,0 +1,3 @@
+pganalytics_integration_test(patterns_detection_test
+  SOURCES patterns_detection_test.cpp
+  LIBRARIES store_fixture pganalytics_simulation nlohmann_json::nlohmann_json)
