@@ -7,10 +7,14 @@
 #include "collector/catalog_reader.hpp"
 #include "postgres/server_planner.hpp"
 #include "store/history.hpp"
+#include "store/load_history.hpp"
+#include "workflow/quiet_window.hpp"
 
 namespace pganalytics::workflow {
 
 namespace {
+
+constexpr std::chrono::days quiet_window_lookback{30};
 
 /// Share of each statement's time that it was seen waiting for a lock: sampled waits × time between samples, over the
 /// time it ran.
@@ -69,11 +73,36 @@ class TargetAnalysis {
             outcome.problem = analysed.error().to_string();
             return outcome;
         }
+        PGANALYTICS_RETURN_IF_ERROR(add_quiet_window(*analysed));
         PGANALYTICS_ASSIGN(outcome.saved, save_analysis(repository_, target_, *analysed, options_.min_confidence));
         return outcome;
     }
 
   private:
+    /// When to build what is advised, where enough is known of the hours of the day.
+    base::Status add_quiet_window(Analysis& analysis) {
+        const auto is_build = [](const RankedAdvice& ranked) {
+            return ranked.advice.statement.starts_with("CREATE INDEX CONCURRENTLY");
+        };
+        if (std::none_of(analysis.advice.begin(), analysis.advice.end(), is_build)) return {};
+        const store::Window month{window_.to - quiet_window_lookback, window_.to};
+        PGANALYTICS_ASSIGN(const auto points, history_.database_history(target_, analysis.database_name, month,
+                                                                        base::Seconds(std::chrono::hours(1))));
+        PGANALYTICS_ASSIGN(const auto spans, store::LoadHistory(repository_).observed_spans(target_, month));
+        std::vector<patterns::Amount> amounts;
+        for (const auto& point : points) {
+            amounts.push_back({point.active_from, point.active_to, point.sum.total_exec_time_ms});
+        }
+        std::vector<patterns::Watch> watches;
+        for (const auto& span : spans) watches.push_back({span.begins, span.ends});
+        const auto window = quietest_hours(patterns::bucket_amounts(amounts, watches, month.from, month.to));
+        if (!window) return {};
+        for (auto& ranked : analysis.advice) {
+            if (is_build(ranked)) ranked.advice.evidence.facts.push_back(to_words(*window));
+        }
+        return {};
+    }
+
     base::Result<Analysis> analyze_live_database(const workload::Workload& workload) {
         PGANALYTICS_ASSIGN(const auto conninfo, postgres::with_database(conninfo_, workload.database_name));
         PGANALYTICS_ASSIGN(auto connection, postgres::Connection::open(conninfo));
