@@ -88,9 +88,9 @@ struct Advice {
     std::string identity;
 };
 
-/// calls_per_minute × mean_exec_time_ms / 1000: database seconds spent on the query per minute (API.md, Scores).
+/// calls_per_minute × mean_exec_time_ms / 1000: database seconds spent on the query per minute.
 [[nodiscard]] double urgency_score(double calls_per_minute, base::Milliseconds mean_exec_time);
-/// confidence × improvement percent × urgency (API.md, Scores).
+/// confidence × improvement percent × urgency.
 [[nodiscard]] double roi_score(double confidence, double improvement_percent, double urgency);
 
 }  // namespace pganalytics::advice

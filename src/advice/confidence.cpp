@@ -17,7 +17,7 @@ struct PriorRow {
     double strongest;
 };
 
-// DESIGN.md, "Confidence". The parameter rules carry the names of their parameters.
+// The parameter rules carry the names of their parameters.
 constexpr auto priors = std::to_array<PriorRow>({
     {"n_plus_one_detected", 0.85, 0.85},
     {"missing_index_detected", 0.90, 0.90},

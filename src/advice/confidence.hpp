@@ -1,6 +1,6 @@
 #pragma once
 // Confidence as a Beta posterior: a rule's prior worth 20 observations, moved by each measured outcome of the rule
-// (improved = success; no_effect, regressed = failure; inconclusive counts for nothing). DESIGN.md, Advice.
+// (improved = success; no_effect, regressed = failure; inconclusive counts for nothing).
 
 #include <string>
 #include <string_view>

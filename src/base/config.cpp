@@ -221,8 +221,7 @@ Result<std::vector<std::string>> text_list(const toml::node& node, std::string_v
 }
 
 Result<TargetConfig> read_target(const toml::table& table, const std::string& where) {
-    static const std::vector<std::string> known{
-        "name", "conninfo", "conninfo_file", "include_databases", "exclude_databases", "total_memory"};
+    static const std::vector<std::string> known{"name", "conninfo", "conninfo_file", "databases"};
     TargetConfig target;
     for (const auto& [name, node] : table) {
         const std::string key(name.str());
@@ -233,13 +232,8 @@ Result<TargetConfig> read_target(const toml::table& table, const std::string& wh
         } else if (key == "conninfo_file") {
             PGANALYTICS_ASSIGN(std::string text, read_secret_file(scalar_text(node), "target.conninfo_file"));
             target.conninfo = Secret(std::move(text));
-        } else if (key == "include_databases") {
-            PGANALYTICS_ASSIGN(target.include_databases, text_list(node, "target.include_databases"));
-        } else if (key == "exclude_databases") {
-            PGANALYTICS_ASSIGN(target.exclude_databases, text_list(node, "target.exclude_databases"));
-        } else if (key == "total_memory") {
-            PGANALYTICS_ASSIGN(const Bytes size, parse_memory(scalar_text(node), mebibytes(1)));
-            target.total_memory = size;
+        } else if (key == "databases") {
+            PGANALYTICS_ASSIGN(target.databases, text_list(node, "target.databases"));
         } else {
             return unknown_key(key, known, where + " [[target]]");
         }
@@ -307,8 +301,7 @@ Status read_file(Config& config, const std::filesystem::path& path) {
 }
 
 Status read_environment(Config& config, const Environment& environment) {
-    std::vector<std::string> known{"PGANALYTICS_CONFIG", "PGANALYTICS_TOKEN", "PGANALYTICS_TOKEN_FILE",
-                                   "PGANALYTICS_URL"};
+    std::vector<std::string> known{"PGANALYTICS_CONFIG"};
     for (const auto& spec : settings()) {
         known.push_back(spec.environment_variable());
         known.push_back(spec.environment_variable() + "_FILE");

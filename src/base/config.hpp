@@ -24,9 +24,8 @@ namespace pganalytics::base {
 struct TargetConfig {
     std::string name;
     Secret conninfo;
-    std::vector<std::string> include_databases;  ///< empty: all
-    std::vector<std::string> exclude_databases;
-    std::optional<Bytes> total_memory;  ///< of the target's machine, where it cannot be read
+    /// Patterns (* and ?) of database names, those to leave out after a "!"; empty: all.
+    std::vector<std::string> databases;
 };
 
 struct Config {

@@ -66,14 +66,11 @@ TEST(Config, SecretsComeFromFiles) {
 }
 
 TEST(Config, Targets) {
-    const ConfigFile file(
-        "[[target]]\nname = \"main\"\nconninfo = \"service=main\"\nexclude_databases = [\"x\"]\ntotal_memory = "
-        "\"64GB\"\n");
+    const ConfigFile file("[[target]]\nname = \"main\"\nconninfo = \"service=main\"\ndatabases = [\"!x\"]\n");
     const auto config = load_config(file.path(), {});
     ASSERT_TRUE(config) << config.error().message;
     ASSERT_EQ(config->targets.size(), 1U);
-    EXPECT_EQ(config->targets[0].exclude_databases, std::vector<std::string>{"x"});
-    EXPECT_EQ(config->targets[0].total_memory, mebibytes(64 * 1024));
+    EXPECT_EQ(config->targets[0].databases, std::vector<std::string>{"!x"});
     const ConfigFile nameless("[[target]]\nname = \"main\"\n");
     EXPECT_FALSE(load_config(nameless.path(), {}));
 }

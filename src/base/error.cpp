@@ -35,7 +35,7 @@ const ErrorMapping& mapping_of(ErrorCode code) {
 std::string Error::to_string() const {
     std::string text = message;
     if (!hint.empty()) {
-        if (!text.empty() && text.back() != '.') text += '.';
+        if (!text.empty() && std::string_view(".?!").find(text.back()) == std::string_view::npos) text += '.';
         text += ' ';
         text += hint;
     }

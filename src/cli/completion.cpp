@@ -21,10 +21,6 @@ std::vector<std::string> words_of(const CLI::App& app) {
     return words;
 }
 
-std::string path_of(const CLI::App& app) {
-    return app.get_parent() == nullptr ? std::string("pganalytics") : path_of(*app.get_parent()) + " " + app.get_name();
-}
-
 /// Every command with its path, parents first.
 void collect(const CLI::App& app, std::vector<const CLI::App*>& into) {
     into.push_back(&app);
@@ -34,7 +30,8 @@ void collect(const CLI::App& app, std::vector<const CLI::App*>& into) {
 std::string bash_script(const std::vector<const CLI::App*>& commands) {
     std::string cases;
     for (const auto* command : commands) {
-        cases += fmt::format("    \"{}\") words=\"{}\" ;;\n", path_of(*command), base::join(words_of(*command), " "));
+        cases +=
+            fmt::format("    \"{}\") words=\"{}\" ;;\n", command_path(*command), base::join(words_of(*command), " "));
     }
     return fmt::format(R"(# bash completion of pganalytics: source <(pganalytics completion bash)
 _pganalytics() {{
@@ -102,6 +99,11 @@ std::string options_page(const CLI::App& app) {
 
 }  // namespace
 
+std::string command_path(const CLI::App& app) {
+    return app.get_parent() == nullptr ? std::string("pganalytics")
+                                       : command_path(*app.get_parent()) + " " + app.get_name();
+}
+
 base::Result<std::string> completion_script(const CLI::App& tree, std::string_view shell) {
     std::vector<const CLI::App*> commands;
     collect(tree, commands);
@@ -124,7 +126,7 @@ std::string manual_page(const CLI::App& tree, std::string_view version) {
     text += ".SH COMMANDS\n";
     for (const auto* command : commands) {
         if (command->get_parent() == nullptr) continue;
-        text += ".SS " + roff_escaped(path_of(*command)) + "\n" + roff_escaped(command->get_description()) + "\n" +
+        text += ".SS " + roff_escaped(command_path(*command)) + "\n" + roff_escaped(command->get_description()) + "\n" +
                 options_page(*command);
     }
     text +=

@@ -44,9 +44,7 @@ const CLI::App& deepest_command(const CLI::App& app) {
 
 base::Error usage_error(const CLI::App& tree, const CLI::ParseError& error) {
     const CLI::App& place = deepest_command(tree);
-    const std::string help =
-        fmt::format("`{} --help` lists what it takes.",
-                    place.get_parent() == nullptr ? "pganalytics" : "pganalytics " + place.get_name());
+    const std::string help = fmt::format("`{} --help` lists what it takes.", command_path(place));
     if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
         const auto extras = tree.remaining(true);
         const std::string word = extras.empty() ? std::string() : extras.front();

@@ -40,6 +40,8 @@ class Program {
     Action action_;
 };
 
+/// "pganalytics token create"
+[[nodiscard]] std::string command_path(const CLI::App& command);
 /// Scripts for `completion`: bash, zsh or fish.
 [[nodiscard]] base::Result<std::string> completion_script(const CLI::App& tree, std::string_view shell);
 /// The manual page in roff, from the same tree.

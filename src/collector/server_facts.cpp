@@ -111,6 +111,18 @@ base::Result<std::map<base::Oid, std::string>> read_role_names(postgres::Connect
     return names;
 }
 
+DatabaseFilter DatabaseFilter::of(const std::vector<std::string>& patterns) {
+    DatabaseFilter filter;
+    for (const auto& pattern : patterns) {
+        if (pattern.starts_with('!')) {
+            filter.exclude.push_back(pattern.substr(1));
+        } else {
+            filter.include.push_back(pattern);
+        }
+    }
+    return filter;
+}
+
 bool DatabaseFilter::admits(std::string_view database_name) const {
     const auto matching = [&](const std::string& pattern) { return matches(pattern, database_name); };
     if (std::any_of(exclude.begin(), exclude.end(), matching)) return false;

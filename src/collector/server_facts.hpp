@@ -57,6 +57,8 @@ struct ServerFacts {
 struct DatabaseFilter {
     std::vector<std::string> include;
     std::vector<std::string> exclude;
+    /// Patterns in one list, those that exclude after a "!".
+    [[nodiscard]] static DatabaseFilter of(const std::vector<std::string>& patterns);
     [[nodiscard]] bool admits(std::string_view database_name) const;
 };
 

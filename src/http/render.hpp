@@ -1,5 +1,5 @@
 #pragma once
-// The objects of API.md as JSON. Internal to `http`.
+// The objects of api/openapi.yaml as JSON. Internal to `http`.
 
 #include "http/json.hpp"
 #include "store/history.hpp"

@@ -1,5 +1,5 @@
 #pragma once
-// The routes of API.md over the store: a function from request to response. `net::HttpServer` moves the bytes; the
+// The routes of api/openapi.yaml over the store: a function from request to response. `net::HttpServer` moves the bytes; the
 // composition is
 //     http::Service service(dependencies);
 //     options.refusal = http::transport_refusal;

@@ -4,7 +4,7 @@
 // parameters under plan_cache_mode = force_generic_plan, and rolls back.
 //
 // A text as pg_stat_statements keeps it ($n in place of constants) is often not valid SQL any more (`date $1`,
-// `interval $1 day`, `extract($1 from x)`) or leaves a parameter's type open. The ladder (FACTS of the design):
+// `interval $1 day`, `extract($1 from x)`) or leaves a parameter's type open. The ladder:
 //   1. the text as it is, 2. parsed and deparsed, 3. repaired in the tree (sql tree edits), 4. types tried.
 // What worked is remembered per text for the life of the planner.
 //

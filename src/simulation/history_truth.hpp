@@ -2,7 +2,7 @@
 // What is planted in a history, computed from the plan alone, without its noise. Internal to `simulation`.
 //
 // hourly_peak: the hours whose planned calls lie above mean + 1σ of the 24 hour means, on the busier group of weekdays
-// where the plan has two clear groups (the detectors' own definition, API.md). Those within 0.15σ of that threshold,
+// where the plan has two clear groups (the detectors' own definition). Those within 0.15σ of that threshold,
 // and those that rise too little above the mean to be told from noise, are not required.
 
 #include "simulation/history_statements.hpp"

@@ -1,5 +1,5 @@
 #pragma once
-// What a statement is called. DESIGN.md, Words: `query_hash` names the text and exists for any text; `fingerprint_hash`
+// What a statement is called (GLOSSARY.md): `query_hash` names the text and exists for any text; `fingerprint_hash`
 // names the family and exists where the grammar accepts it.
 
 #include <optional>

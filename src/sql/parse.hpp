@@ -1,6 +1,6 @@
 #pragma once
 // Parsing with PostgreSQL's own grammar (libpg_query), under caps and on a thread with a large stack, because hostile
-// text crashes the library (FACTS: deep nesting overflows its stack). The tree is PostgreSQL's, as protobuf messages;
+// text crashes the library (deep nesting overflows its stack). The tree is PostgreSQL's, as protobuf messages;
 // `sql/ast.hpp` gives the message types to modules that walk or edit it.
 
 #include <memory>

@@ -15,7 +15,7 @@
 
 namespace pganalytics::store {
 
-/// Fields as API.md names them.
+/// Fields as api/openapi.yaml names them.
 struct StoredPattern {
     base::PatternId id{};
     base::TargetId target_id{};

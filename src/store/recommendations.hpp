@@ -17,7 +17,7 @@
 
 namespace pganalytics::store {
 
-/// Fields as API.md names them; JSON columns are JSON text.
+/// Fields as api/openapi.yaml names them; JSON columns are JSON text.
 struct Recommendation {
     base::RecommendationId id{};
     base::TargetId target_id{};

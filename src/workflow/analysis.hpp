@@ -68,7 +68,7 @@ struct Analysis {
 [[nodiscard]] Analysis analyze(const workload::Workload& workload, const catalog::Database& database,
                                plan::Planner& planner, const AnalysisOptions& options = {});
 
-/// API.md, Scores: over the statements that the advice serves.
+/// Urgency and ROI over the statements that the advice serves.
 [[nodiscard]] RankedAdvice rank(advice::Advice advice);
 
 }  // namespace pganalytics::workflow

@@ -68,6 +68,7 @@ base::Result<RepositoryAccess> RepositoryAccess::open(const base::Config& config
         postgres::PrivateClusterOptions options;
         options.folder = access.state_.repository();
         options.binaries = config.postgres_bin_folder;
+        options.runtime_folder = config.runtime_folder;
         auto started = postgres::PrivateCluster::start(options);
         if (started) {
             access.cluster_.emplace(std::move(*started));

@@ -30,6 +30,11 @@ struct AnalyzeFlags {
     bool brief = false;
 };
 
+/// "1 statement", "1,234 statements"
+std::string counted(std::size_t count, std::string_view what) {
+    return fmt::format("{} {}{}", base::with_thousands(static_cast<std::int64_t>(count)), what, count == 1 ? "" : "s");
+}
+
 std::size_t advice_count(const workflow::LiveReport& report) {
     std::size_t count = 0;
     for (const auto& analysis : report.analyses) count += analysis.advice.size();
@@ -44,9 +49,8 @@ void print_table(Terminal& terminal, const workflow::LiveReport& report, const A
                                        ? fmt::format(" over {}", base::to_words(base::Milliseconds(analysis.window)))
                                        : std::string();
         out << terminal.styled(Style::bold, fmt::format("Database {}", analysis.database_name))
-            << fmt::format(": {} statements{}, {} recommendations\n\n",
-                           base::with_thousands(static_cast<std::int64_t>(analysis.statements)), window,
-                           analysis.advice.size());
+            << fmt::format(": {}{}, {}\n\n", counted(analysis.statements, "statement"), window,
+                           counted(analysis.advice.size(), "recommendation"));
         int shown = 0;
         for (const auto& ranked : analysis.advice) {
             if (shown++ == flags.limit) {
@@ -91,6 +95,8 @@ void print_ddl(Terminal& terminal, const workflow::LiveReport& report) {
     for (const auto& analysis : report.analyses) {
         if (report.analyses.size() > 1) out << "-- database " << analysis.database_name << '\n';
         for (const auto& ranked : analysis.advice) {
+            // A rewritten query or a setting of one transaction is no DDL: running it here would change nothing.
+            if (ranked.advice.source != advice::SourceType::index) continue;
             out << "-- " << base::one_line(ranked.advice.title, 200) << '\n' << ranked.advice.statement;
             out << (ranked.advice.statement.ends_with(';') ? "\n" : ";\n");
         }

@@ -126,7 +126,7 @@ void add_setup_target(CLI::App& tree, Program& program) {
     command
         ->add_option("--server-version", flags->version, "Print for this major version without connecting (13 to 18)")
         ->type_name("N")
-        ->check(CLI::Range(13, 99));
+        ->check(CLI::Range(13, 18));
     command->callback([flags, &program] {
         program.choose([flags](Invocation& invocation) {
             return run_setup_target(invocation, flags->connection, flags->options, flags->version);

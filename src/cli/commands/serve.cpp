@@ -91,7 +91,7 @@ class RunningServer {
 
     base::Status add_configured_targets() {
         for (const auto& configured : invocation_.config.targets) {
-            store::NewTarget target{configured.name, configured.conninfo, configured.include_databases, false};
+            store::NewTarget target{configured.name, configured.conninfo, configured.databases, false};
             if (target.name.empty()) target.name = base::redact_conninfo(configured.conninfo.reveal());
             PGANALYTICS_ASSIGN(const auto added, targets_->add_or_replace(target));
         }
@@ -172,6 +172,13 @@ class RunningServer {
         filter.limit = 10;
         const auto page = store::RecommendationStore(access_->repository()).list(filter);
         if (!page || page->items.empty()) return false;
+        // The first analysis has seen seconds of traffic; a little later there is more to say. What an earlier run
+        // found is shown at once.
+        const auto now = clock_.monotonic();
+        const bool known_before = page->items.front().created_at < started_at_;
+        if (!first_advice_at_) first_advice_at_ = now;
+        constexpr auto patience = 20s;
+        if (!known_before && now - *first_advice_at_ < patience) return false;
         auto& terminal = invocation_.terminal;
         terminal.clear_progress();
         terminal.out() << '\n' << terminal.styled(Style::bold, "Recommendations, highest return first") << "\n\n";
@@ -208,6 +215,8 @@ class RunningServer {
     Invocation& invocation_;
     const ServeFlags& flags_;
     base::SystemClock clock_;
+    base::Timestamp started_at_ = clock_.now();
+    std::optional<std::chrono::steady_clock::time_point> first_advice_at_;
     base::Secret token_;
     std::optional<workflow::RepositoryAccess> access_;
     std::optional<store::TargetStore> targets_;

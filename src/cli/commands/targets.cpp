@@ -30,6 +30,11 @@ Style style_of(std::string_view state) {
     return state == "degraded" ? Style::warning : Style::dim;
 }
 
+/// 150018 is read as 15.18.
+Cell version_cell(int number) {
+    return number_cell(number, fmt::format("{}.{}", number / 10000, number % 10000));
+}
+
 base::Result<int> list_targets(Invocation& invocation) {
     PGANALYTICS_ASSIGN(const auto format, parse_output_format(invocation.output_name));
     PGANALYTICS_ASSIGN(auto session, workflow::RepositoryAccess::open(invocation.config, workflow::AccessMode::share));
@@ -48,7 +53,7 @@ base::Result<int> list_targets(Invocation& invocation) {
         table.rows.push_back(
             {integer_cell(base::to_integer(target.id)), text_cell(target.name),
              text_cell(target.state, style_of(target.state)),
-             target.server_version ? integer_cell(*target.server_version) : null_cell(),
+             target.server_version ? version_cell(*target.server_version) : null_cell(),
              target.last_collected_at ? text_cell(base::to_rfc3339(*target.last_collected_at)) : null_cell("never"),
              text_cell(target.conninfo_shown), text_cell(target.state_detail)});
     }
@@ -76,6 +81,11 @@ base::Result<int> add_target(Invocation& invocation, const TargetFlags& flags) {
     if (name.empty()) {
         const std::string_view rest = std::string_view(shown).substr(shown.find('@') + 1);
         name = rest.substr(0, rest.rfind('/'));
+    }
+    if (invocation.environment.contains("PGPASSWORD")) {
+        invocation.terminal.note(
+            "note: PGPASSWORD is not kept. Put the password into the connection string (it is sealed) or into the "
+            ".pgpass of the user who runs the server.");
     }
     PGANALYTICS_ASSIGN(const auto target, targets.add({name, conninfo, flags.databases, false}));
     invocation.terminal.note(fmt::format("target {} added as {}; a running server collects it within seconds",
