@@ -90,10 +90,7 @@ TEST(Routes, AreThoseOfTheDocument) {
     const Metrics metrics("test", {}, clock);
     const RouteContext context{repository, targets, clock, metrics, "test", {}};
     Router router;
-    add_operations_routes(router, context);
-    add_recommendation_routes(router, context);
-    add_query_routes(router, context);
-    add_target_routes(router, context);
+    add_routes(router, context);
     std::set<std::string> served;
     for (const auto& route : router.routes()) served.insert(route.method + " " + route.pattern);
     EXPECT_GT(served.size(), 5U);

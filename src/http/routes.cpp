@@ -20,4 +20,13 @@ void link_next_page(net::Response& response, const Call& call, const std::option
                          fmt::format("<{}?{}>; rel=\"next\"", call.path, call.parameters.with("cursor", *next_cursor)));
 }
 
+void add_routes(Router& router, const RouteContext& context) {
+    add_operations_routes(router, context);
+    add_recommendation_routes(router, context);
+    add_query_routes(router, context);
+    add_pattern_routes(router, context);
+    add_parameter_routes(router, context);
+    add_target_routes(router, context);
+}
+
 }  // namespace pganalytics::http

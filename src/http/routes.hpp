@@ -1,6 +1,6 @@
 #pragma once
-// The routes, one function a resource, added in the order of api/openapi.yaml. What they share is passed in; it must outlive the
-// router. Internal to `http`.
+// The routes, one function a resource, added in the order of api/openapi.yaml. What they share is passed in; it must
+// outlive the router. Internal to `http`.
 
 #include <functional>
 #include <vector>
@@ -47,5 +47,8 @@ void add_target_routes(Router& router, const RouteContext& context);
 [[nodiscard]] Problem ambiguous_statement(base::Error error, store::History& history, base::QueryHash query_hash);
 /// `Link: <…>; rel="next"` where there is a next page.
 void link_next_page(net::Response& response, const Call& call, const std::optional<std::string>& next_cursor);
+
+/// All of the above, in their order.
+void add_routes(Router& router, const RouteContext& context);
 
 }  // namespace pganalytics::http

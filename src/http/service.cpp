@@ -131,12 +131,7 @@ Service::Impl::Impl(Dependencies from)
                             [&repository = with.repository] { return store::read_overview(repository); }},
               with.clock),
       context{with.repository, with.targets, with.clock, metrics, with.version, with.collector_status} {
-    add_operations_routes(router, context);
-    add_recommendation_routes(router, context);
-    add_query_routes(router, context);
-    add_pattern_routes(router, context);
-    add_parameter_routes(router, context);
-    add_target_routes(router, context);
+    add_routes(router, context);
 }
 
 Problem Service::Impl::no_route(const Match& match, std::string_view method, std::string_view path) const {
