@@ -89,7 +89,12 @@ std::vector<int> as_ints(const std::vector<std::size_t>& days) {
     return list;
 }
 
-void plant_peaks(const PlannedNoise& noise, const Week& week, HistoryTruth& truth) {
+void plant_peaks(const Scenario& scenario, const Week& week, HistoryTruth& truth) {
+    const PlannedNoise& noise = scenario.noise;
+    // A level that changes for good makes every hour differ between the days before and after: by their own definition
+    // the hours are then less consistent than a peak has to be.
+    const bool level_changes = std::any_of(scenario.changes.begin(), scenario.changes.end(),
+                                           [](const PlannedChange& change) { return change.calls_factor != 1; });
     const auto days = busy_days(week);
     const Hours hours = hour_means(week, days);
     // What an hour's sum wavers by from day to day.
@@ -103,7 +108,7 @@ void plant_peaks(const PlannedNoise& noise, const Week& week, HistoryTruth& trut
         peak.hour = static_cast<int>(hour);
         peak.period_hours = 24;
         if (days.size() < 7) peak.weekdays = as_ints(days);
-        peak.required = excess > 1.15 * hours.sigma && excess > 3 * wavers * hours.grand_mean;
+        peak.required = !level_changes && excess > 1.15 * hours.sigma && excess > 3 * wavers * hours.grand_mean;
         peak.why = fmt::format("planned calls are {:.2f} σ above the mean hour", excess / hours.sigma);
         truth.patterns.push_back(std::move(peak));
     }
@@ -203,7 +208,7 @@ nlohmann::json spans_json(const std::vector<PlantedSpan>& spans) {
 
 void plant_truth(const Scenario& scenario, const HistoryStatements& statements, HistoryTruth& truth) {
     const Week week = planned_calls(scenario, statements);
-    plant_peaks(scenario.noise, week, truth);
+    plant_peaks(scenario, week, truth);
     plant_cycles(scenario, week, truth);
     for (std::size_t b = 0; b < scenario.batches.size(); ++b) {
         plant_batch(scenario.batches[b], statements.of_batch[b], statements, truth);

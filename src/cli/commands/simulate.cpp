@@ -78,9 +78,11 @@ base::Result<int> score_scenario(Invocation& invocation, const SimulateFlags& fl
         out << all.to_json().dump(2) << '\n';
         return 0;
     }
-    out << fmt::format("{}: {} of {} planted patterns found, {} invented, F1 {:.3f}; {} of {} incidents seen\n",
-                       flags.scenario, all.found, all.planted, all.invented, all.f1(), all.incidents_found,
-                       all.incidents);
+    out << fmt::format(
+        "{}: {} of {} planted patterns found, {} invented, F1 {:.3f}; {} other periods invented; {} of {} incidents "
+        "seen\n",
+        flags.scenario, all.found, all.planted, all.invented, all.f1(), all.invented_periods, all.incidents_found,
+        all.incidents);
     for (const auto& words : all.missed_words) out << "  missed:   " << words << '\n';
     for (const auto& words : all.invented_words) out << "  invented: " << words << '\n';
     return 0;
