@@ -1,3 +1,8 @@
 pganalytics_integration_test(patterns_detection_test
   SOURCES patterns_detection_test.cpp
   LIBRARIES store_fixture pganalytics_simulation nlohmann_json::nlohmann_json)
+# A hundred and twenty months: minutes, not seconds.
+pganalytics_integration_test(patterns_scenarios_test DEEP
+  SOURCES patterns_scenarios_test.cpp
+  LIBRARIES pganalytics_simulation nlohmann_json::nlohmann_json)
+set_tests_properties(integration.patterns_scenarios_test PROPERTIES TIMEOUT 1800)
