@@ -1,6 +1,6 @@
 #pragma once
-// The routes of api/openapi.yaml over the store: a function from request to response. `net::HttpServer` moves the bytes; the
-// composition is
+// The routes of api/openapi.yaml over the store: a function from request to response. `net::HttpServer` moves the
+// bytes; the composition is
 //     http::Service service(dependencies);
 //     options.refusal = http::transport_refusal;
 //     auto server = net::HttpServer::start(options, [&](const auto& request) { return service.handle(request); }, log);

@@ -9,14 +9,14 @@ namespace {
 
 // Fitted to runs of parameters_work_mem_test in its deep form (docs/rules/work_mem.md). Milliseconds.
 constexpr double cached_block = 0.0018;  // one block written or read in the file system's cache
-constexpr double merged_row = 6e-5;    // through the tape and the merge
+constexpr double merged_row = 6e-5;      // through the tape and the merge
 constexpr double heap_compare = 3e-5;    // of two rows, in a bounded sort that overflows
 constexpr double text_compare = 4e-4;    // of two texts that are not in the processor's cache, each time memory doubles
 constexpr double heap_text = 8e-4;       // of a text with the top of a heap
 constexpr double large_megabyte = 1.2;   // of fresh memory beyond the caches: page faults, misses
 constexpr double cached_megabytes = 20;
 constexpr double batched_block = 0.015;  // of a hash join's batches, with packing and unpacking the rows
-constexpr double probed_row = 2.2e-4;   // in one large hash table instead of many small ones
+constexpr double probed_row = 2.2e-4;    // in one large hash table instead of many small ones
 constexpr double partition_block = 0.006;
 constexpr double grouped_row = 1.5e-4;
 

@@ -152,11 +152,10 @@ base::Status make_private_folder(const fs::path& folder, const ProcessUser& user
     fs::create_directories(folder.parent_path(), failure);
     if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
         const bool full = errno == ENOSPC || errno == EDQUOT;
-        return Error{
-            .code = full ? ErrorCode::retry_later : ErrorCode::grant_access,
-            .message = "Cannot make the folder " + folder.string() + ": " + std::strerror(errno) + ".",
-            .hint = full ? "Free some space there." : "Name a folder that you may write to with --state.",
-            .field = "state.folder"};
+        return Error{.code = full ? ErrorCode::retry_later : ErrorCode::grant_access,
+                     .message = "Cannot make the folder " + folder.string() + ": " + std::strerror(errno) + ".",
+                     .hint = full ? "Free some space there." : "Name a folder that you may write to with --state.",
+                     .field = "state.folder"};
     }
     // Opened rather than named from here on: a link put in its place meanwhile is not followed.
     const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

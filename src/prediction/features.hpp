@@ -1,6 +1,6 @@
 #pragma once
-// What a prediction looks at: the twelve features that every model has, what observation adds (cache class, load), and the
-// plan's own (plan/features.hpp). One definition for training, serving, explanation and docs; its version is stored
+// What a prediction looks at: the twelve features that every model has, what observation adds (cache class, load), and
+// the plan's own (plan/features.hpp). One definition for training, serving, explanation and docs; its version is stored
 // with each model, and a model whose version differs from the program's is refused.
 //
 // Raw values, not logarithms; what cannot be observed is NaN, never zero. Thread-safe.

@@ -110,7 +110,8 @@ void CollectorRole::claim_targets(const std::stop_token& stop) {
                     static_cast<void>(targets_.record_state(target.id, "unreachable", conninfo.error().to_string()));
                     continue;
                 }
-                specs.push_back({target.id, target.name, std::move(*conninfo), collector::DatabaseFilter::of(target.database_filter)});
+                specs.push_back({target.id, target.name, std::move(*conninfo),
+                                 collector::DatabaseFilter::of(target.database_filter)});
             }
             fleet_.keep_only(std::move(specs));
         } else {
