@@ -158,9 +158,13 @@ void TestCluster::initialise() {
 }
 
 void TestCluster::start() {
-    // A port that is taken is found out by the start itself; another one is tried then.
-    for (int attempt = 0; attempt < 5; ++attempt) {
-        if (port_ == 0 || attempt > 0) port_ = random_port();
+    // A port that is taken is found out by the start itself; another one is tried then. After a kill the backends of
+    // the old server need a moment to notice, and until then no new one starts; that is waited for, on the same port.
+    int ports_tried = 0;
+    const auto patience = base::Deadline::after(std::chrono::seconds(30));
+    for (;;) {
+        if (port_ == 0) port_ = random_port();
+        const std::size_t said_before = log().size();
         std::vector<std::string> command{(options_.binaries / "postgres").string(), "-D", data_folder().string(), "-p",
                                          std::to_string(port_)};
         if (options_.tcp) command.insert(command.end(), {"-h", "127.0.0.1"});
@@ -170,7 +174,13 @@ void TestCluster::start() {
             return;
         } catch (const std::exception&) {
             stop();
-            if (attempt == 4 || log().find("Address already in use") == std::string::npos) throw;
+            const std::string said = log().substr(said_before);
+            if (said.find("pre-existing shared memory block") != std::string::npos && !patience.passed()) {
+                std::this_thread::sleep_for(std::chrono::milliseconds(200));
+                continue;
+            }
+            if (++ports_tried == 5 || said.find("Address already in use") == std::string::npos) throw;
+            port_ = 0;
         }
     }
 }
