@@ -1,7 +1,7 @@
 #pragma once
 // The targets: which servers are watched, how they are reached, who collects them now, and how the last visit went.
-// A target's secret is never stored in clear: its connection is a reference (service, .pgpass, environment variable,
-// file) or sealed (store/sealing.hpp) with a key that lies outside the database.
+// A target's connection string is always stored sealed (store/sealing.hpp), with a key that lies outside the database;
+// one that names a service, or leaves the password to .pgpass, holds no secret at all.
 
 #include <chrono>
 #include <optional>
