@@ -1,7 +1,7 @@
 #pragma once
 // The work behind `analyze`: one pass over the tree, building levels and resolving names as it goes. Internal to this
-// module. levels.cpp holds statements and FROM clauses, names.cpp resolution, operands.cpp expressions, predicates.cpp
-// conditions.
+// module. levels.cpp holds queries, changes.cpp statements that change rows, from.cpp FROM clauses, names.cpp
+// resolution, operands.cpp expressions, predicates.cpp conditions.
 
 #include <deque>
 #include <map>
@@ -51,9 +51,25 @@ class Analyzer {
         const CteScope* ctes = nullptr;
     };
 
+    /// What a statement that changes rows begins with: its CTEs, and the changed table in sight.
+    struct Change {
+        CteScope ctes;
+        Scope scope;
+        [[nodiscard]] Place place() const { return {scope.level, &scope, &ctes}; }
+    };
+
     struct Condition {
         bool in_on_clause = false, in_outer_join = false, in_having = false;
     };
+
+    [[nodiscard]] QueryLevel& at(int level) { return levels_[static_cast<std::size_t>(level)]; }
+    [[nodiscard]] const QueryLevel& at(int level) const { return levels_[static_cast<std::size_t>(level)]; }
+    [[nodiscard]] RelationReference& relation_at(int level, int index) {
+        return at(level).relations[static_cast<std::size_t>(index)];
+    }
+    [[nodiscard]] const RelationReference& relation_at(int level, int index) const {
+        return at(level).relations[static_cast<std::size_t>(index)];
+    }
 
     // levels.cpp
     int add_level(LevelKind kind, int parent, bool sees_parent);
@@ -63,17 +79,21 @@ class Analyzer {
     void set_operation(int level, const pg_query::SelectStmt& select, const Scope* outer, const CteScope* ctes,
                        Cte* recursive_self);
     void plain_select(int level, const pg_query::SelectStmt& select, const Scope* outer, const CteScope* ctes);
+    void with(int level, const pg_query::WithClause& clause, const Scope* outer, CteScope& ctes);
+    void outputs(const Nodes& targets, const Place& place);
+    void group_by(const Nodes& clause, const Place& place);
+    void order_by(const Nodes& clause, const Place& place);
+    void limit(const pg_query::SelectStmt& select, const Place& place);
+
+    // changes.cpp
+    template <typename Statement>
+    Change begin_change(int level, const Statement& from, const Scope* outer, const CteScope* ctes);
     void insert(int level, const pg_query::InsertStmt& insert, const Scope* outer, const CteScope* ctes);
     void on_conflict(const pg_query::OnConflictClause& clause, const Place& place);
     void update(int level, const pg_query::UpdateStmt& update, const Scope* outer, const CteScope* ctes);
     void delete_rows(int level, const pg_query::DeleteStmt& statement, const Scope* outer, const CteScope* ctes);
     void merge(int level, const pg_query::MergeStmt& merge, const Scope* outer, const CteScope* ctes);
-    void with(int level, const pg_query::WithClause& clause, const Scope* outer, CteScope& ctes);
     void assignments(const Nodes& targets, const Place& place);
-    void outputs(const Nodes& targets, const Place& place);
-    void group_by(const Nodes& clause, const Place& place);
-    void order_by(const Nodes& clause, const Place& place);
-    void limit(const pg_query::SelectStmt& select, const Place& place);
 
     // from.cpp
     /// Adds the item's relations to the scope; gives their indexes.

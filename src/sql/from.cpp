@@ -29,7 +29,7 @@ void rename(RelationReference& relation, const pg_query::Alias& alias) {
 }  // namespace
 
 int Analyzer::add_relation(int level, RelationReference relation) {
-    auto& relations = levels_[static_cast<std::size_t>(level)].relations;
+    auto& relations = at(level).relations;
     relations.push_back(std::move(relation));
     return static_cast<int>(relations.size()) - 1;
 }
@@ -101,7 +101,7 @@ int Analyzer::range_subselect(const pg_query::RangeSubselect& item, Scope& scope
     relation.body_level = statement(item.subquery(), scope.level, item.lateral() ? &scope : scope.outer, ctes);
     if (relation.body_level >= 0) {
         relation.columns = output_names(relation.body_level);
-        if (levels_[static_cast<std::size_t>(relation.body_level)].kind == LevelKind::values) {
+        if (at(relation.body_level).kind == LevelKind::values) {
             relation.origin = RelationOrigin::values;
         }
     }
@@ -133,7 +133,7 @@ int Analyzer::range_function(const pg_query::RangeFunction& item, Scope& scope, 
 std::vector<int> Analyzer::join(const pg_query::JoinExpr& from, Scope& scope, const CteScope* ctes) {
     const auto left = from_item(from.larg(), scope, ctes);
     const auto right = from_item(from.rarg(), scope, ctes);
-    auto& level = levels_[static_cast<std::size_t>(scope.level)];
+    auto& level = at(scope.level);
     const auto mark_nullable = [&level](const std::vector<int>& indexes) {
         for (const int index : indexes) level.relations[static_cast<std::size_t>(index)].nullable = true;
     };
@@ -163,8 +163,7 @@ std::vector<std::string> Analyzer::shared_columns(int level, const std::vector<i
                                                   const std::vector<int>& right) const {
     std::vector<std::string> shared;
     for (const int index : left) {
-        const auto& columns =
-            levels_[static_cast<std::size_t>(level)].relations[static_cast<std::size_t>(index)].columns;
+        const auto& columns = relation_at(level, index).columns;
         if (!columns) continue;
         for (const auto& name : *columns) {
             const bool on_the_right =
@@ -177,7 +176,7 @@ std::vector<std::string> Analyzer::shared_columns(int level, const std::vector<i
 
 void Analyzer::join_using(const std::vector<std::string>& columns, const std::vector<int>& left,
                           const std::vector<int>& right, const Condition& condition, int level) {
-    auto& own = levels_[static_cast<std::size_t>(level)];
+    auto& own = at(level);
     for (const auto& name : columns) {
         Predicate predicate;
         predicate.kind = PredicateKind::comparison;

@@ -1,4 +1,4 @@
-// Query levels: SELECT, set operations, VALUES, INSERT, UPDATE, DELETE, MERGE and their clauses.
+// Query levels: SELECT, set operations, VALUES and their clauses; what changes rows is in changes.cpp.
 
 #include <algorithm>
 #include <utility>
@@ -78,7 +78,7 @@ void Analyzer::with(int level, const pg_query::WithClause& clause, const Scope* 
             ctes.ctes.push_back(cte);
             Cte& self = ctes.ctes.back();
             self.body_level = select(expression.ctequery().select_stmt(), level, outer, &ctes, &self);
-            levels_[static_cast<std::size_t>(self.body_level)].recursive = true;
+            at(self.body_level).recursive = true;
         } else {
             cte.body_level = statement(expression.ctequery(), level, outer, &ctes);
             if (cte.body_level >= 0) cte.columns = output_names(cte.body_level);
@@ -87,8 +87,8 @@ void Analyzer::with(int level, const pg_query::WithClause& clause, const Scope* 
         }
         const int body = ctes.ctes.back().body_level;
         if (body < 0) continue;
-        levels_[static_cast<std::size_t>(body)].is_cte = true;
-        levels_[static_cast<std::size_t>(body)].cte_name = expression.ctename();
+        at(body).is_cte = true;
+        at(body).cte_name = expression.ctename();
     }
 }
 
@@ -116,8 +116,8 @@ int Analyzer::select(const pg_query::SelectStmt& from, int parent, const Scope* 
 void Analyzer::set_operation(int level, const pg_query::SelectStmt& from, const Scope* outer, const CteScope* ctes,
                              Cte* recursive_self) {
     const int left = select(from.larg(), level, outer, ctes);
-    auto& own = levels_[static_cast<std::size_t>(level)];
-    own.outputs = levels_[static_cast<std::size_t>(left)].outputs;
+    auto& own = at(level);
+    own.outputs = at(left).outputs;
     if (recursive_self != nullptr) {
         const auto aliases = recursive_self->columns;
         recursive_self->columns = output_names(level);
@@ -141,7 +141,7 @@ void Analyzer::plain_select(int level, const pg_query::SelectStmt& from, const S
     Scope scope{level, {}, outer};
     const Place place{level, &scope, ctes};
     for (const auto& item : from.from_clause()) from_item(item, scope, ctes);
-    auto& own = levels_[static_cast<std::size_t>(level)];
+    auto& own = at(level);
     for (const auto& row : from.values_lists()) {
         const bool first = own.outputs.empty();
         int position = 0;
@@ -168,7 +168,7 @@ void Analyzer::plain_select(int level, const pg_query::SelectStmt& from, const S
 }
 
 void Analyzer::outputs(const Nodes& targets, const Place& place) {
-    auto& own = levels_[static_cast<std::size_t>(place.level)];
+    auto& own = at(place.level);
     for (const auto& node : targets) {
         const auto& target = node.res_target();
         const auto& value = target.val();
@@ -185,7 +185,7 @@ void Analyzer::outputs(const Nodes& targets, const Place& place) {
 }
 
 void Analyzer::group_by(const Nodes& clause, const Place& place) {
-    auto& own = levels_[static_cast<std::size_t>(place.level)];
+    auto& own = at(place.level);
     for (const auto& node : clause) {
         if (node.has_grouping_set()) {
             own.grouping_sets = own.grouping_sets || node.grouping_set().kind() != pg_query::GROUPING_SET_SIMPLE;
@@ -213,7 +213,7 @@ void Analyzer::group_by(const Nodes& clause, const Place& place) {
 }
 
 void Analyzer::order_by(const Nodes& clause, const Place& place) {
-    auto& own = levels_[static_cast<std::size_t>(place.level)];
+    auto& own = at(place.level);
     for (const auto& node : clause) {
         const auto& sort = node.sort_by();
         SortItem item;
@@ -245,119 +245,12 @@ void Analyzer::order_by(const Nodes& clause, const Place& place) {
 }
 
 void Analyzer::limit(const pg_query::SelectStmt& from, const Place& place) {
-    auto& own = levels_[static_cast<std::size_t>(place.level)];
+    auto& own = at(place.level);
     if (from.has_limit_count() && !from.limit_count().a_const().isnull()) {
         own.limit.count = operand(from.limit_count(), place, true);
     }
     if (from.has_limit_offset()) own.limit.offset = operand(from.limit_offset(), place, true);
     own.limit.with_ties = from.limit_option() == pg_query::LIMIT_OPTION_WITH_TIES;
-}
-
-void Analyzer::assignments(const Nodes& targets, const Place& place) {
-    for (const auto& node : targets) {
-        const auto& target = node.res_target();
-        levels_[static_cast<std::size_t>(place.level)].assigned_columns.push_back(target.name());
-        Operand discarded;
-        for (const auto& subscript : target.indirection()) collect(subscript, place, discarded);
-        // (a, b) = (SELECT …) repeats its source for each column; the first stands for all.
-        if (target.val().has_multi_assign_ref()) {
-            if (target.val().multi_assign_ref().colno() == 1) {
-                collect(target.val().multi_assign_ref().source(), place, discarded);
-            }
-        } else if (target.has_val()) {
-            collect(target.val(), place, discarded);
-        }
-    }
-}
-
-void Analyzer::insert(int level, const pg_query::InsertStmt& from, const Scope* outer, const CteScope* ctes) {
-    CteScope own_ctes;
-    own_ctes.outer = ctes;
-    if (from.has_with_clause()) with(level, from.with_clause(), outer, own_ctes);
-    Scope scope{level, {}, nullptr};
-    const int target = range_variable(from.relation(), level, nullptr);
-    levels_[static_cast<std::size_t>(level)].relations[static_cast<std::size_t>(target)].target = true;
-    scope.visible.push_back(target);
-    const Place place{level, &scope, &own_ctes};
-    for (const auto& column : from.cols()) {
-        levels_[static_cast<std::size_t>(level)].assigned_columns.push_back(column.res_target().name());
-    }
-    if (from.has_select_stmt()) statement(from.select_stmt(), level, outer, &own_ctes);
-    if (from.has_on_conflict_clause()) {
-        RelationReference excluded = levels_[static_cast<std::size_t>(level)].relations.front();
-        excluded.origin = RelationOrigin::excluded;
-        excluded.alias = "excluded";
-        excluded.target = false;
-        Scope with_excluded = scope;
-        with_excluded.visible.push_back(add_relation(level, std::move(excluded)));
-        on_conflict(from.on_conflict_clause(), Place{level, &with_excluded, &own_ctes});
-    }
-    outputs(from.returning_list(), place);
-}
-
-void Analyzer::on_conflict(const pg_query::OnConflictClause& clause, const Place& place) {
-    levels_[static_cast<std::size_t>(place.level)].has_on_conflict = true;
-    Operand discarded;
-    for (const auto& element : clause.infer().index_elems()) {
-        if (element.index_elem().has_expr()) collect(element.index_elem().expr(), place, discarded);
-    }
-    if (clause.infer().has_where_clause()) collect(clause.infer().where_clause(), place, discarded);
-    if (clause.has_where_clause()) collect(clause.where_clause(), place, discarded);
-    assignments(clause.target_list(), place);
-}
-
-void Analyzer::update(int level, const pg_query::UpdateStmt& from, const Scope* outer, const CteScope* ctes) {
-    CteScope own_ctes;
-    own_ctes.outer = ctes;
-    if (from.has_with_clause()) with(level, from.with_clause(), outer, own_ctes);
-    Scope scope{level, {}, nullptr};
-    const int target = range_variable(from.relation(), level, nullptr);
-    levels_[static_cast<std::size_t>(level)].relations[static_cast<std::size_t>(target)].target = true;
-    scope.visible.push_back(target);
-    for (const auto& item : from.from_clause()) from_item(item, scope, &own_ctes);
-    const Place place{level, &scope, &own_ctes};
-    assignments(from.target_list(), place);
-    if (from.has_where_clause()) {
-        conjuncts(from.where_clause(), place, {}, false, levels_[static_cast<std::size_t>(level)].predicates);
-    }
-    outputs(from.returning_list(), place);
-}
-
-void Analyzer::delete_rows(int level, const pg_query::DeleteStmt& from, const Scope* outer, const CteScope* ctes) {
-    CteScope own_ctes;
-    own_ctes.outer = ctes;
-    if (from.has_with_clause()) with(level, from.with_clause(), outer, own_ctes);
-    Scope scope{level, {}, nullptr};
-    const int target = range_variable(from.relation(), level, nullptr);
-    levels_[static_cast<std::size_t>(level)].relations[static_cast<std::size_t>(target)].target = true;
-    scope.visible.push_back(target);
-    for (const auto& item : from.using_clause()) from_item(item, scope, &own_ctes);
-    const Place place{level, &scope, &own_ctes};
-    if (from.has_where_clause()) {
-        conjuncts(from.where_clause(), place, {}, false, levels_[static_cast<std::size_t>(level)].predicates);
-    }
-    outputs(from.returning_list(), place);
-}
-
-void Analyzer::merge(int level, const pg_query::MergeStmt& from, const Scope* outer, const CteScope* ctes) {
-    CteScope own_ctes;
-    own_ctes.outer = ctes;
-    if (from.has_with_clause()) with(level, from.with_clause(), outer, own_ctes);
-    Scope scope{level, {}, nullptr};
-    const int target = range_variable(from.relation(), level, nullptr);
-    levels_[static_cast<std::size_t>(level)].relations[static_cast<std::size_t>(target)].target = true;
-    scope.visible.push_back(target);
-    from_item(from.source_relation(), scope, &own_ctes);
-    const Place place{level, &scope, &own_ctes};
-    conjuncts(from.join_condition(), place, {true, false, false}, false,
-              levels_[static_cast<std::size_t>(level)].predicates);
-    for (const auto& node : from.merge_when_clauses()) {
-        const auto& when = node.merge_when_clause();
-        Operand discarded;
-        if (when.has_condition()) collect(when.condition(), place, discarded);
-        assignments(when.target_list(), place);
-        for (const auto& value : when.values()) collect(value, place, discarded);
-    }
 }
 
 }  // namespace pganalytics::sql

@@ -53,7 +53,7 @@ bool Analyzer::resolve_in(const Scope& scope, ColumnReference& reference) {
 }
 
 bool Analyzer::resolve_qualified(const Scope& scope, ColumnReference& reference) {
-    const auto& relations = levels_[static_cast<std::size_t>(scope.level)].relations;
+    const auto& relations = at(scope.level).relations;
     for (const int index : scope.visible) {
         const auto& relation = relations[static_cast<std::size_t>(index)];
         const bool by_alias = relation.alias == reference.qualifier;
@@ -69,7 +69,7 @@ bool Analyzer::resolve_qualified(const Scope& scope, ColumnReference& reference)
 }
 
 bool Analyzer::resolve_unqualified(const Scope& scope, ColumnReference& reference) {
-    const auto& relations = levels_[static_cast<std::size_t>(scope.level)].relations;
+    const auto& relations = at(scope.level).relations;
     std::vector<int> unknown;
     for (const int index : scope.visible) {
         const auto& relation = relations[static_cast<std::size_t>(index)];
@@ -83,7 +83,7 @@ bool Analyzer::resolve_unqualified(const Scope& scope, ColumnReference& referenc
     }
     // The name of a relation alone is its whole row (or, for a function, its only column).
     for (const int index : scope.visible) {
-        auto& relation = levels_[static_cast<std::size_t>(scope.level)].relations[static_cast<std::size_t>(index)];
+        auto& relation = relation_at(scope.level, index);
         if (relation.alias != reference.column) continue;
         if (relation.origin != RelationOrigin::function) relation.all_columns = true;
         reference.level = scope.level;
@@ -101,15 +101,14 @@ bool Analyzer::resolve_unqualified(const Scope& scope, ColumnReference& referenc
 }
 
 bool Analyzer::has_column(int level, int relation, std::string_view name) const {
-    const auto& columns =
-        levels_[static_cast<std::size_t>(level)].relations[static_cast<std::size_t>(relation)].columns;
+    const auto& columns = relation_at(level, relation).columns;
     return columns && std::find(columns->begin(), columns->end(), name) != columns->end();
 }
 
 void Analyzer::bind(ColumnReference& reference, int level, int index) const {
     reference.level = level;
     reference.relation = index;
-    const auto& relation = levels_[static_cast<std::size_t>(level)].relations[static_cast<std::size_t>(index)];
+    const auto& relation = relation_at(level, index);
     if (reference.column == "*") return;
     if (relation.origin == RelationOrigin::base || relation.origin == RelationOrigin::excluded) {
         reference.base_column = reference.column;
@@ -126,7 +125,7 @@ void Analyzer::bind(ColumnReference& reference, int level, int index) const {
         return;
     }
     if (relation.body_level < 0 || !relation.columns) return;
-    const auto& body = levels_[static_cast<std::size_t>(relation.body_level)];
+    const auto& body = at(relation.body_level);
     // What a set operation gives comes from several places.
     if (body.kind == LevelKind::set_operation) return;
     const auto at = std::find(relation.columns->begin(), relation.columns->end(), reference.column);
@@ -143,7 +142,7 @@ void Analyzer::bind(ColumnReference& reference, int level, int index) const {
 
 std::optional<std::vector<std::string>> Analyzer::output_names(int level) const {
     std::vector<std::string> names;
-    for (const auto& output : levels_[static_cast<std::size_t>(level)].outputs) {
+    for (const auto& output : at(level).outputs) {
         if (output.star) return std::nullopt;
         names.push_back(output.name);
     }
@@ -153,7 +152,7 @@ std::optional<std::vector<std::string>> Analyzer::output_names(int level) const 
 void Analyzer::expand_star(const ColumnReference& star, const Place& place, std::vector<OutputColumn>& out) {
     const int level = star.resolved() ? star.level : place.scope->level;
     const auto indexes = star.resolved() ? std::vector<int>{star.relation} : place.scope->visible;
-    auto& relations = levels_[static_cast<std::size_t>(level)].relations;
+    auto& relations = at(level).relations;
     for (const int index : indexes) {
         auto& relation = relations[static_cast<std::size_t>(index)];
         if (relation.origin == RelationOrigin::excluded) continue;

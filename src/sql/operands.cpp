@@ -177,7 +177,7 @@ Operand Analyzer::operand(const pg_query::Node& node, const Place& place, bool w
 
 void Analyzer::note_function(const pg_query::FuncCall& call, int level, Operand& into) {
     into.has_function_call = true;
-    auto& own = levels_[static_cast<std::size_t>(level)];
+    auto& own = at(level);
     const std::string name = last_name(call.funcname());
     own.functions.push_back(name);
     if (call.has_over()) {
@@ -196,10 +196,10 @@ void Analyzer::collect(const pg_query::Node& root, const Place& place, Operand& 
                 if (node.column_ref().fields_size() == 0) return false;
                 auto reference = resolve(node.column_ref(), place);
                 if (reference.column == "*" && reference.resolved()) {
-                    auto& owner = levels_[static_cast<std::size_t>(reference.level)];
+                    auto& owner = at(reference.level);
                     owner.relations[static_cast<std::size_t>(reference.relation)].all_columns = true;
                 }
-                levels_[static_cast<std::size_t>(place.level)].columns.push_back(reference);
+                at(place.level).columns.push_back(reference);
                 into.columns.push_back(std::move(reference));
                 return false;
             }
