@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "prediction/quantiles.hpp"
@@ -41,6 +42,27 @@ void AdaptiveInterval::observe(const LogPrediction& of_model, double actual_log_
     const double side = error < 0 ? of_model.center - of_model.lower : of_model.upper - of_model.center;
     errors_.push_back(std::abs(error) / std::max(side, 1e-6));
     if (errors_.size() > window_) errors_.pop_front();
+}
+
+nlohmann::json AdaptiveInterval::to_json() const {
+    return {{"target", target_}, {"miss_rate", miss_rate_}, {"step", step_}, {"window", window_}, {"errors", errors_}};
+}
+
+base::Result<AdaptiveInterval> AdaptiveInterval::from_json(const nlohmann::json& json) {
+    AdaptiveInterval interval;
+    try {
+        interval.target_ = json.at("target").get<double>();
+        interval.miss_rate_ = json.at("miss_rate").get<double>();
+        interval.step_ = json.at("step").get<double>();
+        interval.window_ = json.at("window").get<std::size_t>();
+        interval.errors_ = json.at("errors").get<std::deque<double>>();
+    } catch (const nlohmann::json::exception&) {
+        return base::Error{base::ErrorCode::fix_input,
+                           "the stored state of an interval is damaged",
+                           "It is learned anew from the next times.",
+                           {}};
+    }
+    return interval;
 }
 
 }  // namespace pganalytics::prediction

@@ -7,7 +7,9 @@
 
 #include <cstddef>
 #include <deque>
+#include <nlohmann/json_fwd.hpp>
 
+#include "base/result.hpp"
 #include "prediction/model.hpp"
 
 namespace pganalytics::prediction {
@@ -24,6 +26,10 @@ class AdaptiveInterval {
 
     /// Asked for at present; below 0 where even the largest recent error is too narrow.
     [[nodiscard]] double miss_rate() const { return miss_rate_; }
+
+    /// What it has seen, to go on with after a restart. fix_input where it is not that.
+    [[nodiscard]] nlohmann::json to_json() const;
+    [[nodiscard]] static base::Result<AdaptiveInterval> from_json(const nlohmann::json& json);
 
   private:
     double target_, miss_rate_, step_;

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <random>
 
 namespace pganalytics::prediction {
@@ -74,6 +75,23 @@ TEST(AdaptiveIntervalTest, WidensPastTheLargestErrorAfterMisses) {
     for (int i = 0; i < 15; ++i) adaptive.observe(honest(0), error *= 1.5);
     EXPECT_LT(adaptive.miss_rate(), 0);
     EXPECT_GT(adaptive.adjust(honest(0)).upper, error);
+}
+
+TEST(AdaptiveIntervalTest, GoesOnAfterStoringAsIfNothingHappened) {
+    std::mt19937 random(5);
+    std::normal_distribution<double> normal(0, 2 * noise);
+    AdaptiveInterval straight, stored;
+    for (int i = 0; i < 100; ++i) {
+        const double actual = normal(random);
+        straight.observe(honest(0), actual);
+        stored.observe(honest(0), actual);
+        auto read = AdaptiveInterval::from_json(nlohmann::json::parse(stored.to_json().dump()));
+        ASSERT_TRUE(read);
+        stored = *read;
+    }
+    EXPECT_EQ(straight.miss_rate(), stored.miss_rate());
+    EXPECT_EQ(straight.adjust(honest(0)).upper, stored.adjust(honest(0)).upper);
+    EXPECT_FALSE(AdaptiveInterval::from_json(nlohmann::json::array()));
 }
 
 }  // namespace

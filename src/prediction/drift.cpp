@@ -159,4 +159,39 @@ std::optional<double> ErrorDrift::observe(double log_error) {
     return std::nullopt;
 }
 
+nlohmann::json ErrorDrift::to_json() const {
+    return {{"options", {options_.shift, options_.run_length, options_.learn}},
+            {"first", first_},
+            {"normal", {level_, noise_, weight_}},
+            {"above", {above_, sum_above_, since_above_}},
+            {"below", {below_, sum_below_, since_below_}}};
+}
+
+base::Result<ErrorDrift> ErrorDrift::from_json(const nlohmann::json& json) {
+    ErrorDrift drift;
+    try {
+        const auto& options = json.at("options");
+        drift.options_ = {options.at(0).get<double>(), options.at(1).get<double>(), options.at(2).get<std::size_t>()};
+        drift.first_ = json.at("first").get<std::vector<double>>();
+        const auto& normal = json.at("normal");
+        drift.level_ = normal.at(0).get<double>();
+        drift.noise_ = normal.at(1).get<double>();
+        drift.weight_ = normal.at(2).get<double>();
+        const auto& above = json.at("above");
+        drift.above_ = above.at(0).get<double>();
+        drift.sum_above_ = above.at(1).get<double>();
+        drift.since_above_ = above.at(2).get<int>();
+        const auto& below = json.at("below");
+        drift.below_ = below.at(0).get<double>();
+        drift.sum_below_ = below.at(1).get<double>();
+        drift.since_below_ = below.at(2).get<int>();
+    } catch (const nlohmann::json::exception&) {
+        return base::Error{base::ErrorCode::fix_input,
+                           "the stored state of a drift detector is damaged",
+                           "It is learned anew from the next times.",
+                           {}};
+    }
+    return drift;
+}
+
 }  // namespace pganalytics::prediction

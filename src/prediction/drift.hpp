@@ -61,6 +61,10 @@ class ErrorDrift {
     /// log(actual / predicted) of one interval; the size of the shift found, and learning starts anew after it.
     [[nodiscard]] std::optional<double> observe(double log_error);
 
+    /// What it has learned, to go on with after a restart. fix_input where it is not that.
+    [[nodiscard]] nlohmann::json to_json() const;
+    [[nodiscard]] static base::Result<ErrorDrift> from_json(const nlohmann::json& json);
+
   private:
     void learn(double log_error);
 

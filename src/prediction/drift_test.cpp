@@ -118,5 +118,19 @@ TEST(ErrorDriftTest, AConstantErrorAndAbsurdValuesAreNoDrift) {
     EXPECT_FALSE(drift.observe(INFINITY));
 }
 
+TEST(ErrorDriftTest, GoesOnAfterStoringAsIfNothingHappened) {
+    std::mt19937 random(5);
+    std::normal_distribution<double> normal(0, 0.2);
+    ErrorDrift straight, stored;
+    for (int i = 0; i < 400; ++i) {
+        const double error = normal(random) + (i < 300 ? 0 : std::log(2.0));
+        auto read = ErrorDrift::from_json(nlohmann::json::parse(stored.to_json().dump()));
+        ASSERT_TRUE(read);
+        stored = *read;
+        ASSERT_EQ(straight.observe(error), stored.observe(error)) << "interval " << i;
+    }
+    EXPECT_FALSE(ErrorDrift::from_json(nlohmann::json{{"first", 3}}));
+}
+
 }  // namespace
 }  // namespace pganalytics::prediction
