@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "store/values.hpp"
+#include "store/records.hpp"
 
 namespace pganalytics::store {
 namespace {
@@ -15,32 +15,18 @@ using base::ErrorCode;
 
 constexpr std::array<std::string_view, 5> status_names{"pending", "running", "completed", "failed", "cancelled"};
 
-std::string columns() {
-    return "job_id, kind, target_id, payload, status, progress, stage, result, error, attempt, max_attempts, worker, "
-           "cancel_requested, " +
-           microseconds_of("created_at") + ", " + microseconds_of("updated_at");
+void read_status(const Cell& from, Job& job) {
+    const auto status = std::ranges::find(status_names, from.rows.text(from.row, from.column));
+    job.status = static_cast<JobStatus>(status - status_names.begin());
 }
 
-Job job_of(const postgres::Rows& rows, std::size_t row) {
-    Job job;
-    job.id = id_cell<base::JobId>(rows, row, 0);
-    job.kind = rows.text(row, 1);
-    if (const auto target = rows.integer(row, 2)) job.target_id = base::TargetId{*target};
-    job.payload_json = rows.text(row, 3);
-    const auto status = std::ranges::find(status_names, rows.text(row, 4));
-    job.status = static_cast<JobStatus>(status - status_names.begin());
-    job.progress = rows.number(row, 5).value_or(0);
-    job.stage = rows.text(row, 6);
-    job.result_json = rows.text(row, 7);
-    job.error = rows.text(row, 8);
-    job.attempt = static_cast<int>(rows.integer(row, 9).value_or(0));
-    job.max_attempts = static_cast<int>(rows.integer(row, 10).value_or(0));
-    job.worker = rows.text(row, 11);
-    job.cancel_requested = rows.boolean(row, 12);
-    job.created_at = time_cell(rows, row, 13);
-    job.updated_at = time_cell(rows, row, 14);
-    return job;
-}
+constexpr Columns columns(column("job_id", &Job::id), column("kind", &Job::kind), column("target_id", &Job::target_id),
+                          column("payload", &Job::payload_json), column<Job>("status", read_status),
+                          column("progress", &Job::progress), column("stage", &Job::stage),
+                          column("result", &Job::result_json), column("error", &Job::error),
+                          column("attempt", &Job::attempt), column("max_attempts", &Job::max_attempts),
+                          column("worker", &Job::worker), column("cancel_requested", &Job::cancel_requested),
+                          column("created_at", &Job::created_at), column("updated_at", &Job::updated_at));
 
 Error no_such_job(base::JobId id) {
     return {.code = ErrorCode::not_found,
@@ -66,9 +52,9 @@ postgres::Parameters holder(const Job& job) {
 base::Result<Job> one_job(postgres::Connection& connection, base::JobId id) {
     PGANALYTICS_ASSIGN(
         const auto rows,
-        connection.query("select " + columns() + " from pganalytics.jobs where job_id = $1", {sql_text(id)}));
+        connection.query("select " + columns.list() + " from pganalytics.jobs where job_id = $1", {sql_text(id)}));
     if (rows.empty()) return no_such_job(id);
-    return job_of(rows, 0);
+    return columns.read(rows, 0);
 }
 
 /// Runs an update that must meet the row that the worker holds.
@@ -128,10 +114,10 @@ base::Result<std::optional<Job>> JobStore::claim(std::string_view worker, std::s
                 "now() "
                 "and (status = 'pending' or (status = 'running' and lease_until < now() and attempt < max_attempts)) "
                 "order by priority desc, job_id limit 1 for update skip locked) returning " +
-                    columns(),
+                    columns.list(),
                 {std::string(worker), sql_array(kind_list), sql_text(lease)}));
         if (rows.empty()) return std::optional<Job>();
-        return std::optional<Job>(job_of(rows, 0));
+        return std::optional<Job>(columns.read(rows, 0));
     });
 }
 
@@ -206,17 +192,13 @@ base::Result<Page<Job>> JobStore::list(const JobFilter& filter) {
     return repository_->with_connection([&](postgres::Connection& connection) -> base::Result<Page<Job>> {
         PGANALYTICS_ASSIGN(
             const auto rows,
-            connection.query("select " + columns() +
+            connection.query("select " + columns.list() +
                                  " from pganalytics.jobs where ($1::text is null or kind = $1) and ($2::text is null "
                                  "or status = $2) "
                                  "and ($3::bigint is null or job_id < $3) order by job_id desc limit $4::bigint",
                              parameters));
-        Page<Job> page;
-        for (std::size_t row = 0; row < rows.size() && row < filter.limit; ++row)
-            page.items.push_back(job_of(rows, row));
-        if (rows.size() > filter.limit)
-            page.next_cursor = make_cursor("jobs", {base::to_integer(page.items.back().id)});
-        return page;
+        return columns.read_page(rows, filter.limit, "jobs",
+                                 [](const Job& last) { return nlohmann::json{base::to_integer(last.id)}; });
     });
 }
 

@@ -1,6 +1,6 @@
 #include "store/patterns.hpp"
 
-#include "store/values.hpp"
+#include "store/records.hpp"
 
 namespace pganalytics::store {
 namespace {
@@ -19,6 +19,16 @@ constexpr std::string_view mark_stale =
     "update pganalytics.workload_patterns set is_stale = true "
     "where target_id = $2 and database_name = $3 and not is_stale "
     "and identity not in (select r ->> 'i' from jsonb_array_elements($1::jsonb) as r)";
+
+constexpr Columns columns(column("p.id", &StoredPattern::id), column("p.target_id", &StoredPattern::target_id),
+                          column("t.name", &StoredPattern::target_name),
+                          column("p.database_name", &StoredPattern::database_name),
+                          column("p.identity", &StoredPattern::identity),
+                          column("p.pattern_type", &StoredPattern::pattern_type),
+                          column("p.pattern_metadata", &StoredPattern::pattern_metadata_json),
+                          column("p.detection_timestamp", &StoredPattern::detection_timestamp),
+                          column("p.description", &StoredPattern::description),
+                          column("p.affected_query_count", &StoredPattern::affected_query_count));
 
 }  // namespace
 
@@ -66,10 +76,8 @@ base::Result<Page<StoredPattern>> PatternStore::list(const PatternFilter& filter
     return repository_->with_connection([&](postgres::Connection& connection) -> base::Result<Page<StoredPattern>> {
         PGANALYTICS_ASSIGN(
             const auto rows,
-            connection.query("select p.id, p.target_id, t.name, p.database_name, p.identity, p.pattern_type, "
-                             "p.pattern_metadata, " +
-                                 microseconds_of("p.detection_timestamp") +
-                                 ", p.description, p.affected_query_count from pganalytics.workload_patterns as p "
+            connection.query("select " + columns.list() +
+                                 " from pganalytics.workload_patterns as p "
                                  "join pganalytics.targets as t using (target_id) where not p.is_stale "
                                  "and ($1::integer is null or p.target_id = $1) "
                                  "and ($2::text is null or p.database_name = $2) "
@@ -77,25 +85,9 @@ base::Result<Page<StoredPattern>> PatternStore::list(const PatternFilter& filter
                                  "and ($4::timestamptz is null or (p.detection_timestamp, p.id) < ($4, $5::bigint)) "
                                  "order by p.detection_timestamp desc, p.id desc limit $6::bigint",
                              parameters));
-        Page<StoredPattern> page;
-        for (std::size_t row = 0; row < rows.size() && row < filter.limit; ++row) {
-            page.items.push_back({.id = id_cell<base::PatternId>(rows, row, 0),
-                                  .target_id = id_cell<base::TargetId>(rows, row, 1),
-                                  .target_name = rows.text(row, 2),
-                                  .database_name = rows.text(row, 3),
-                                  .identity = rows.text(row, 4),
-                                  .pattern_type = rows.text(row, 5),
-                                  .pattern_metadata_json = rows.text(row, 6),
-                                  .detection_timestamp = time_cell(rows, row, 7),
-                                  .description = rows.text(row, 8),
-                                  .affected_query_count = static_cast<int>(rows.integer(row, 9).value_or(0))});
-        }
-        if (rows.size() > filter.limit) {
-            const auto& last = page.items.back();
-            page.next_cursor = make_cursor(
-                "patterns", {last.detection_timestamp.time_since_epoch().count(), base::to_integer(last.id)});
-        }
-        return page;
+        return columns.read_page(rows, filter.limit, "patterns", [](const StoredPattern& last) {
+            return nlohmann::json{last.detection_timestamp.time_since_epoch().count(), base::to_integer(last.id)};
+        });
     });
 }
 

@@ -1,7 +1,7 @@
 #include "store/targets.hpp"
 
 #include "base/secret.hpp"
-#include "store/values.hpp"
+#include "store/records.hpp"
 
 namespace pganalytics::store {
 namespace {
@@ -9,30 +9,13 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-std::string columns() {
-    return "target_id, name, conninfo_shown, system_identifier, server_version, array_to_json(database_filter), "
-           "time_zone, enabled, "
-           "apply_allowed, state, state_detail, " +
-           microseconds_of("last_collected_at") + ", " + microseconds_of("created_at");
-}
-
-Target target_of(const postgres::Rows& rows, std::size_t row) {
-    Target target;
-    target.id = id_cell<base::TargetId>(rows, row, 0);
-    target.name = rows.text(row, 1);
-    target.conninfo_shown = rows.text(row, 2);
-    target.system_identifier = optional_text_cell(rows, row, 3);
-    if (const auto version = rows.integer(row, 4)) target.server_version = static_cast<int>(*version);
-    target.database_filter = json_strings(rows, row, 5);
-    target.time_zone = rows.text(row, 6);
-    target.enabled = rows.boolean(row, 7);
-    target.apply_allowed = rows.boolean(row, 8);
-    target.state = rows.text(row, 9);
-    target.state_detail = rows.text(row, 10);
-    target.last_collected_at = optional_time_cell(rows, row, 11);
-    target.created_at = time_cell(rows, row, 12);
-    return target;
-}
+constexpr Columns columns(
+    column("target_id", &Target::id), column("name", &Target::name), column("conninfo_shown", &Target::conninfo_shown),
+    column("system_identifier", &Target::system_identifier), column("server_version", &Target::server_version),
+    column("array_to_json(database_filter)", &Target::database_filter), column("time_zone", &Target::time_zone),
+    column("enabled", &Target::enabled), column("apply_allowed", &Target::apply_allowed),
+    column("state", &Target::state), column("state_detail", &Target::state_detail),
+    column("last_collected_at", &Target::last_collected_at), column("created_at", &Target::created_at));
 
 /// What a sealed connection string is bound to: it does not open in another target's row.
 std::string context_of(base::TargetId id) {
@@ -79,7 +62,7 @@ base::Result<Target> TargetStore::add(const NewTarget& target) {
                            connection.query("insert into pganalytics.targets (name, conninfo_shown, database_filter, "
                                             "apply_allowed) values ($1, $2, $3::text[], $4) "
                                             "on conflict (name) do nothing returning " +
-                                                columns(),
+                                                columns.list(),
                                             parameters_of(target)));
         if (rows.empty()) {
             return Error{.code = ErrorCode::conflict,
@@ -87,7 +70,7 @@ base::Result<Target> TargetStore::add(const NewTarget& target) {
                          .hint = "Choose another name, or remove that one first.",
                          .field = "name"};
         }
-        auto added = target_of(rows, 0);
+        auto added = columns.read(rows, 0);
         PGANALYTICS_RETURN_IF_ERROR(store_conninfo(connection, key_, added.id, target.conninfo));
         return added;
     });
@@ -103,9 +86,9 @@ base::Result<Target> TargetStore::add_or_replace(const NewTarget& target) {
                              "database_filter = excluded.database_filter, apply_allowed = excluded.apply_allowed, "
                              "enabled = true, removed_at = null "
                              "returning " +
-                                 columns(),
+                                 columns.list(),
                              parameters_of(target)));
-        auto added = target_of(rows, 0);
+        auto added = columns.read(rows, 0);
         PGANALYTICS_RETURN_IF_ERROR(store_conninfo(connection, key_, added.id, target.conninfo));
         return added;
     });
@@ -114,11 +97,9 @@ base::Result<Target> TargetStore::add_or_replace(const NewTarget& target) {
 base::Result<std::vector<Target>> TargetStore::list() {
     return repository_->with_connection([&](postgres::Connection& connection) -> base::Result<std::vector<Target>> {
         PGANALYTICS_ASSIGN(const auto rows,
-                           connection.query("select " + columns() +
+                           connection.query("select " + columns.list() +
                                             " from pganalytics.targets where removed_at is null order by name"));
-        std::vector<Target> targets;
-        for (std::size_t row = 0; row < rows.size(); ++row) targets.push_back(target_of(rows, row));
-        return targets;
+        return columns.read_all(rows);
     });
 }
 
@@ -126,22 +107,22 @@ base::Result<Target> TargetStore::find(base::TargetId id) {
     return repository_->with_connection([&](postgres::Connection& connection) -> base::Result<Target> {
         PGANALYTICS_ASSIGN(
             const auto rows,
-            connection.query(
-                "select " + columns() + " from pganalytics.targets where target_id = $1::bigint and removed_at is null",
-                {sql_text(id)}));
+            connection.query("select " + columns.list() +
+                                 " from pganalytics.targets where target_id = $1::bigint and removed_at is null",
+                             {sql_text(id)}));
         if (rows.empty()) return no_such_target(sql_text(id));
-        return target_of(rows, 0);
+        return columns.read(rows, 0);
     });
 }
 
 base::Result<Target> TargetStore::find_by_name(std::string_view name) {
     return repository_->with_connection([&](postgres::Connection& connection) -> base::Result<Target> {
-        PGANALYTICS_ASSIGN(
-            const auto rows,
-            connection.query("select " + columns() + " from pganalytics.targets where name = $1 and removed_at is null",
-                             {storable(name)}));
+        PGANALYTICS_ASSIGN(const auto rows,
+                           connection.query("select " + columns.list() +
+                                                " from pganalytics.targets where name = $1 and removed_at is null",
+                                            {storable(name)}));
         if (rows.empty()) return no_such_target("named '" + std::string(name) + "'");
-        return target_of(rows, 0);
+        return columns.read(rows, 0);
     });
 }
 
@@ -215,13 +196,11 @@ base::Result<std::vector<Target>> TargetStore::claim(std::string_view worker, st
                 {std::string(worker), sql_text(lease), std::to_string(max_new)}));
         PGANALYTICS_ASSIGN(
             const auto rows,
-            connection.query("select " + columns() +
+            connection.query("select " + columns.list() +
                                  " from pganalytics.targets where claimed_by = $1 and claimed_until >= now() "
                                  "and enabled and removed_at is null order by target_id",
                              {std::string(worker)}));
-        std::vector<Target> targets;
-        for (std::size_t row = 0; row < rows.size(); ++row) targets.push_back(target_of(rows, row));
-        return targets;
+        return columns.read_all(rows);
     });
 }
 

@@ -5,7 +5,7 @@
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
-#include "store/values.hpp"
+#include "store/records.hpp"
 
 namespace pganalytics::store {
 namespace {
@@ -32,6 +32,10 @@ base::Result<Token> token_of(const postgres::Rows& rows, std::size_t row) {
     token.revoked_at = optional_time_cell(rows, row, 6);
     return token;
 }
+
+constexpr Columns audit_columns(column("audit_id", &AuditEntry::id), column("at", &AuditEntry::at),
+                                column("actor", &AuditEntry::actor), column("action", &AuditEntry::action),
+                                column("object", &AuditEntry::object), column("details", &AuditEntry::details_json));
 
 }  // namespace
 
@@ -148,21 +152,12 @@ base::Result<Page<AuditEntry>> AuditStore::list(std::size_t limit, const std::op
     return repository_->with_connection([&](postgres::Connection& connection) -> base::Result<Page<AuditEntry>> {
         PGANALYTICS_ASSIGN(
             const auto rows,
-            connection.query("select audit_id, " + microseconds_of("at") +
-                                 ", actor, action, object, details from pganalytics.audit_log "
+            connection.query("select " + audit_columns.list() +
+                                 " from pganalytics.audit_log "
                                  "where ($1::bigint is null or audit_id < $1) order by audit_id desc limit $2::bigint",
                              parameters));
-        Page<AuditEntry> page;
-        for (std::size_t row = 0; row < rows.size() && row < limit; ++row) {
-            page.items.push_back({.id = rows.integer(row, 0).value_or(0),
-                                  .at = time_cell(rows, row, 1),
-                                  .actor = rows.text(row, 2),
-                                  .action = rows.text(row, 3),
-                                  .object = rows.text(row, 4),
-                                  .details_json = rows.text(row, 5)});
-        }
-        if (rows.size() > limit) page.next_cursor = make_cursor("audit", {page.items.back().id});
-        return page;
+        return audit_columns.read_page(rows, limit, "audit",
+                                       [](const AuditEntry& last) { return nlohmann::json{last.id}; });
     });
 }
 
