@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "base/base64.hpp"
 #include "base/hash.hpp"
 
 namespace pganalytics::base {
@@ -13,6 +14,16 @@ TEST(Text, NearestName) {
     EXPECT_EQ(nearest_name("querise", names), "queries");
     EXPECT_EQ(nearest_name("analyse", names), "analyze");
     EXPECT_EQ(nearest_name("zzz", names), std::nullopt);
+}
+
+RC_GTEST_PROP(Base64, RoundTrips, (const std::string& bytes)) {
+    const auto text = to_base64url(bytes);
+    RC_ASSERT(text.find_first_of("+/=") == std::string::npos);
+    RC_ASSERT(from_base64url(text) == bytes);
+}
+
+TEST(Base64, RefusesWhatIsNot) {
+    EXPECT_EQ(from_base64url("AA+A"), std::nullopt);
 }
 
 TEST(Text, OneLine) {

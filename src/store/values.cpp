@@ -2,44 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "base/base64.hpp"
 #include "base/text.hpp"
 
 namespace pganalytics::store {
-namespace {
-
-constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-std::string to_base64url(std::string_view bytes) {
-    std::string text;
-    std::uint32_t bits = 0;
-    int count = 0;
-    for (const char byte : bytes) {
-        bits = (bits << 8) | static_cast<unsigned char>(byte);
-        for (count += 8; count >= 6; count -= 6) text += alphabet[(bits >> (count - 6)) & 63];
-    }
-    if (count > 0) text += alphabet[(bits << (6 - count)) & 63];
-    return text;
-}
-
-std::optional<std::string> from_base64url(std::string_view text) {
-    std::string bytes;
-    std::uint32_t bits = 0;
-    int count = 0;
-    for (const char letter : text) {
-        const auto value = alphabet.find(letter);
-        if (value == std::string_view::npos) return std::nullopt;
-        bits = (bits << 6) | static_cast<std::uint32_t>(value);
-        count += 6;
-        if (count >= 8) {
-            bytes += static_cast<char>((bits >> (count - 8)) & 0xFF);
-            count -= 8;
-        }
-    }
-    return bytes;
-}
-
-}  // namespace
-
 std::string sql_text(double number) {
     return fmt::format("{}", number);
 }
@@ -94,11 +60,11 @@ std::vector<std::string> json_strings(const postgres::Rows& rows, std::size_t ro
 }
 
 std::string make_cursor(std::string_view list, const nlohmann::json& values) {
-    return to_base64url(nlohmann::json{{"l", list}, {"v", values}}.dump());
+    return base::to_base64url(nlohmann::json{{"l", list}, {"v", values}}.dump());
 }
 
 base::Result<nlohmann::json> read_cursor(std::string_view list, std::string_view cursor, std::size_t count) {
-    const auto bytes = from_base64url(cursor);
+    const auto bytes = base::from_base64url(cursor);
     const auto parsed = bytes ? nlohmann::json::parse(*bytes, nullptr, false) : nlohmann::json();
     if (parsed.is_object() && parsed.contains("l") && parsed["l"] == list && parsed.contains("v") &&
         parsed["v"].is_array() && parsed["v"].size() == count) {
