@@ -91,6 +91,7 @@ Program::Program(std::string version)
     add_targets(*app_, *this);
     add_queries(*app_, *this);
     add_patterns(*app_, *this);
+    add_parameters(*app_, *this);
     add_recommendations(*app_, *this);
     add_serve(*app_, *this);
     add_token(*app_, *this);

@@ -9,12 +9,12 @@
 #include "store/history.hpp"
 #include "store/jobs.hpp"
 #include "store/recommendations.hpp"
+#include "workflow/parameter_job.hpp"
+#include "workflow/report_json.hpp"
 
 namespace pganalytics::http {
 
 namespace {
-
-constexpr std::string_view parameter_job_kind = "optimize_parameters";
 
 struct Asked {
     base::QueryHash query_hash{};
@@ -38,25 +38,6 @@ std::variant<Asked, Problem> read_statement(const RouteContext& context, Call& c
     return Asked{*query_hash, std::move(*place)};
 }
 
-Json suggestion_json(const store::ParameterSuggestion& from) {
-    Json json;
-    json["id"] = base::to_integer(from.id);
-    json["query_hash"] = base::to_integer(from.query_hash);
-    json["target_id"] = base::to_integer(from.target_id);
-    json["database_name"] = from.database_name;
-    json["parameter_name"] = from.parameter_name;
-    json["current_value"] = from.current_value;
-    json["recommended_value"] = from.recommended_value;
-    json["applies_as"] = from.applies_as;
-    json["reasoning"] = from.reasoning;
-    json["estimated_improvement_percent"] = number_or_null(from.estimated_improvement_percent);
-    json["confidence_score"] = number_or_null(from.confidence_score);
-    json["evidence"] = parse_column(from.evidence_json);
-    json["created_at"] = base::to_rfc3339(from.created_at);
-    json["updated_at"] = base::to_rfc3339(from.updated_at);
-    return json;
-}
-
 Answer list(const RouteContext& context, Call& call) {
     const auto limit = static_cast<std::size_t>(call.parameters.integer("limit", 1, 100).value_or(10));
     auto asked = read_statement(context, call);
@@ -69,7 +50,7 @@ Answer list(const RouteContext& context, Call& call) {
     Json suggestions = Json::array();
     for (const auto& suggestion : *found) {
         ++types[suggestion.parameter_name];
-        suggestions.push_back(suggestion_json(suggestion));
+        suggestions.push_back(workflow::to_json(suggestion));
     }
     Json json;
     json["query_hash"] = base::to_integer(query_hash);
@@ -87,7 +68,7 @@ Answer generate(const RouteContext& context, Call& call) {
     if (auto* problem = std::get_if<Problem>(&asked)) return std::move(*problem);
     const auto& [query_hash, place] = std::get<Asked>(asked);
     store::NewJob job;
-    job.kind = parameter_job_kind;
+    job.kind = workflow::parameter_job_kind;
     job.target_id = place.target_id;
     job.payload_json = to_text(Json{{"query_hash", base::to_integer(query_hash)},
                                     {"target_id", base::to_integer(place.target_id)},

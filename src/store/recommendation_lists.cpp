@@ -69,14 +69,15 @@ base::Result<Recommendation> one_recommendation(postgres::Connection& connection
 
 /// Of one query, best confidence first; target and database narrow it where given.
 base::Result<postgres::Rows> suggestions(postgres::Connection& connection, std::string_view table,
-                                         const std::string& columns, base::QueryHash query_hash,
+                                         const std::string& columns, std::optional<base::QueryHash> query_hash,
                                          std::optional<base::TargetId> target,
                                          const std::optional<std::string>& database_name, std::size_t limit) {
     return connection.query(
         "select " + columns + " from pganalytics." + std::string(table) +
-            " where query_hash = $1 and not is_stale and ($2::integer is null or target_id = $2) "
+            " where ($1::bigint is null or query_hash = $1) and not is_stale and ($2::integer is null or target_id = "
+            "$2) "
             "and ($3::text is null or database_name = $3) order by confidence_score desc, id limit $4::bigint",
-        {sql_text(query_hash), sql_optional(target), sql_optional(database_name), std::to_string(limit)});
+        {sql_optional(query_hash), sql_optional(target), sql_optional(database_name), std::to_string(limit)});
 }
 
 }  // namespace
@@ -183,8 +184,8 @@ base::Result<std::vector<RewriteSuggestion>> RecommendationStore::rewrite_sugges
 }
 
 base::Result<std::vector<ParameterSuggestion>> RecommendationStore::parameter_suggestions(
-    base::QueryHash query_hash, std::optional<base::TargetId> target, std::optional<std::string> database_name,
-    std::size_t limit) {
+    std::optional<base::QueryHash> query_hash, std::optional<base::TargetId> target,
+    std::optional<std::string> database_name, std::size_t limit) {
     return repository_->with_connection(
         [&](postgres::Connection& connection) -> base::Result<std::vector<ParameterSuggestion>> {
             PGANALYTICS_ASSIGN(const auto rows,

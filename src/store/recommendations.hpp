@@ -121,8 +121,9 @@ class RecommendationStore {
     [[nodiscard]] base::Result<std::vector<RewriteSuggestion>> rewrite_suggestions(
         base::QueryHash query_hash, std::optional<base::TargetId> target, std::optional<std::string> database_name,
         std::size_t limit);
+    /// Best confidence first; absent filters let everything through.
     [[nodiscard]] base::Result<std::vector<ParameterSuggestion>> parameter_suggestions(
-        base::QueryHash query_hash, std::optional<base::TargetId> target, std::optional<std::string> database_name,
+        std::optional<base::QueryHash> query_hash, std::optional<base::TargetId> target, std::optional<std::string> database_name,
         std::size_t limit);
     /// How often a rule's advice held when measured, over all targets.
     [[nodiscard]] base::Result<advice::RuleRecord> rule_record(std::string_view rule);

@@ -64,7 +64,7 @@ class TargetAnalysis {
           window_(window) {}
 
     base::Result<DatabaseOutcome> run(const std::string& database_name) {
-        DatabaseOutcome outcome{database_name, 0, {}, {}};
+        DatabaseOutcome outcome{database_name, 0, {}, {}, {}};
         PGANALYTICS_ASSIGN(const auto workload, history_.workload(target_, database_name, window_));
         outcome.statements = workload.statements.size();
         if (workload.statements.empty()) return outcome;
@@ -75,6 +75,7 @@ class TargetAnalysis {
         }
         PGANALYTICS_RETURN_IF_ERROR(add_quiet_window(*analysed));
         PGANALYTICS_ASSIGN(outcome.saved, save_analysis(repository_, target_, *analysed, options_.min_confidence));
+        outcome.notes = std::move(analysed->notes);
         return outcome;
     }
 
@@ -109,6 +110,7 @@ class TargetAnalysis {
         PGANALYTICS_ASSIGN(const auto reading, collector::read_catalog(connection));
         postgres::ServerPlanner planner(connection);
         AnalysisOptions options;
+        options.only = options_.only;
         PGANALYTICS_ASSIGN(const auto samples, history_.activity(target_, workload.database_name, window_));
         options.lock_wait_share = lock_wait_shares(samples, workload);
         add_activity(samples, options);
@@ -155,7 +157,10 @@ base::Result<std::vector<DatabaseOutcome>> analyze_target(store::Repository& rep
     // To the end of the interval under way: what was collected a second ago counts.
     const store::Window window{now - options.window, now + std::chrono::minutes(1)};
     PGANALYTICS_ASSIGN(auto conninfo, targets.conninfo(target));
-    PGANALYTICS_ASSIGN(const auto databases, store::History(repository).databases(target, window));
+    PGANALYTICS_ASSIGN(auto databases, store::History(repository).databases(target, window));
+    if (options.database_name) {
+        std::erase_if(databases, [&](const std::string& name) { return name != *options.database_name; });
+    }
     TargetAnalysis analysis(repository, target, std::move(conninfo), options, window);
     std::vector<DatabaseOutcome> outcomes;
     for (const auto& database : databases) {

@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,14 +23,17 @@ inline constexpr std::string_view analysis_job_kind = "analyze";
 
 struct AnalysisJobOptions {
     std::chrono::hours window{24};
-    double min_confidence = 0.6;  ///< below it a suggestion is kept, a recommendation is not made
+    double min_confidence = 0.6;               ///< below it a suggestion is kept, a recommendation is not made
+    std::set<std::string> only;                ///< capability names; empty: all
+    std::optional<std::string> database_name;  ///< absent: every database in which statements ran
 };
 
 struct DatabaseOutcome {
     std::string database_name;
     std::size_t statements = 0;
     store::SaveReport saved;
-    std::string problem;  ///< "" where it went through
+    std::vector<AnalysisNote> notes;  ///< what was turned down, and why
+    std::string problem;              ///< "" where it went through
 };
 
 /// Analyses every database of the target in which statements ran, one after another; a database that fails is reported

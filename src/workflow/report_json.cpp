@@ -137,4 +137,24 @@ ordered_json to_json(const store::Recommendation& recommendation) {
     return json;
 }
 
+ordered_json to_json(const store::ParameterSuggestion& suggestion) {
+    ordered_json json;
+    json["id"] = base::to_integer(suggestion.id);
+    json["query_hash"] = base::to_integer(suggestion.query_hash);
+    json["query_hash_text"] = hash_text(suggestion.query_hash);
+    json["target_id"] = base::to_integer(suggestion.target_id);
+    json["database_name"] = text(suggestion.database_name);
+    json["parameter_name"] = suggestion.parameter_name;
+    json["current_value"] = text(suggestion.current_value);
+    json["recommended_value"] = text(suggestion.recommended_value);
+    json["applies_as"] = text(suggestion.applies_as);
+    json["reasoning"] = text(suggestion.reasoning);
+    json["estimated_improvement_percent"] = suggestion.estimated_improvement_percent;
+    json["confidence_score"] = suggestion.confidence_score;
+    json["evidence"] = ordered_json::parse(suggestion.evidence_json, nullptr, false);
+    json["created_at"] = base::to_rfc3339(suggestion.created_at);
+    json["updated_at"] = base::to_rfc3339(suggestion.updated_at);
+    return json;
+}
+
 }  // namespace pganalytics::workflow

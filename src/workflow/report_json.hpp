@@ -14,5 +14,7 @@ namespace pganalytics::workflow {
 [[nodiscard]] nlohmann::ordered_json to_json(const LiveReport& report);
 /// The recommendation object of the API.
 [[nodiscard]] nlohmann::ordered_json to_json(const store::Recommendation& recommendation);
+/// The parameter suggestion of the API.
+[[nodiscard]] nlohmann::ordered_json to_json(const store::ParameterSuggestion& suggestion);
 
 }  // namespace pganalytics::workflow

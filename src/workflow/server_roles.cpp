@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/hash.hpp"
+#include "workflow/parameter_job.hpp"
 
 namespace pganalytics::workflow {
 
@@ -24,8 +25,6 @@ constexpr auto first_analysis_period = 10s;
 constexpr std::size_t most_targets_per_claim = 64;
 /// A pattern of days does not change within hours, and a day may pass without a worker.
 constexpr auto detection_period = 6h;
-/// What the SQL function optimize_parameters enqueues: parameters are advised by the analysis of the whole target.
-constexpr std::string_view parameter_job_kind = "optimize_parameters";
 
 /// Sleeps, and wakes at once when told to stop.
 void wait_for(const std::stop_token& stop, std::chrono::milliseconds span) {
@@ -53,6 +52,25 @@ class Trouble {
     base::Log log_;
     std::string last_;
 };
+
+AnalysisJobOptions analysis_options(const base::Config& config) {
+    AnalysisJobOptions options;
+    options.window = config.analysis_window;
+    return options;
+}
+
+std::string outcomes_json(const std::vector<DatabaseOutcome>& outcomes) {
+    nlohmann::json result = nlohmann::json::array();
+    for (const auto& outcome : outcomes) {
+        result.push_back({{"database_name", outcome.database_name},
+                          {"statements", outcome.statements},
+                          {"added", outcome.saved.added},
+                          {"updated", outcome.saved.updated},
+                          {"stale", outcome.saved.stale},
+                          {"problem", outcome.problem}});
+    }
+    return result.dump();
+}
 
 }  // namespace
 
@@ -126,7 +144,7 @@ WorkerRole::WorkerRole(store::Repository& repository, store::TargetStore targets
                        std::string worker, base::Log log)
     : repository_(repository),
       targets_(std::move(targets)),
-      analysis_{config.analysis_window, AnalysisJobOptions{}.min_confidence},
+      analysis_(analysis_options(config)),
       analysis_interval_(config.analysis_interval),
       retention_(repository, retention_policy(config)),
       worker_(std::move(worker)),
@@ -258,16 +276,17 @@ void WorkerRole::run_job(const store::Job& job, const std::stop_token& stop) {
 
 base::Result<std::string> WorkerRole::do_job(const store::Job& job, const GoOn& go_on) {
     if (job.kind == pattern_job_kind) return detect_for(job, go_on);
-    if (job.target_id) return analyze_for(*job.target_id, go_on);
-    // Of a statement whose server was not named: every server that may have it.
-    nlohmann::json results = nlohmann::json::array();
-    PGANALYTICS_ASSIGN(const auto targets, targets_.list());
-    for (const auto& target : targets) {
-        if (!target.enabled) continue;
-        PGANALYTICS_ASSIGN(const auto result, analyze_for(target.id, go_on));
-        results.push_back(nlohmann::json::parse(result));
+    if (job.kind == parameter_job_kind) {
+        PGANALYTICS_ASSIGN(const auto request, read_parameter_request(job.payload_json));
+        PGANALYTICS_ASSIGN(const auto outcomes,
+                           optimize_parameters(repository_, targets_, clock_, request, analysis_, go_on, log_));
+        return outcomes_json(outcomes);
     }
-    return results.dump();
+    if (!job.target_id) {
+        return base::Error{base::ErrorCode::fix_input, fmt::format("a job of kind {} names no target", job.kind),
+                           "It is made with a target_id.", "target_id"};
+    }
+    return analyze_for(*job.target_id, go_on);
 }
 
 base::Result<std::string> WorkerRole::detect_for(const store::Job& job, const GoOn& go_on) {
@@ -291,16 +310,7 @@ base::Result<std::string> WorkerRole::detect_for(const store::Job& job, const Go
 base::Result<std::string> WorkerRole::analyze_for(base::TargetId target, const GoOn& go_on) {
     PGANALYTICS_ASSIGN(const auto outcomes,
                        analyze_target(repository_, targets_, target, clock_, analysis_, go_on, log_));
-    nlohmann::json result = nlohmann::json::array();
-    for (const auto& outcome : outcomes) {
-        result.push_back({{"database_name", outcome.database_name},
-                          {"statements", outcome.statements},
-                          {"added", outcome.saved.added},
-                          {"updated", outcome.saved.updated},
-                          {"stale", outcome.saved.stale},
-                          {"problem", outcome.problem}});
-    }
-    return result.dump();
+    return outcomes_json(outcomes);
 }
 
 }  // namespace pganalytics::workflow
