@@ -295,7 +295,7 @@ void History::calibrate(const std::map<std::string, std::vector<LogPrediction>>&
 }
 
 History::Answer History::answer(const std::string& statement, const std::string& group, const LogPrediction& model,
-                                base::Timestamp at) const {
+                                base::Timestamp at, std::optional<double> level) const {
     Answer answer{model, Source::model, 0};
     if (statements_.empty()) return answer;
     const Belief alone = of_model(model);
@@ -315,7 +315,7 @@ History::Answer History::answer(const std::string& statement, const std::string&
     const auto& errors = answer.source == Source::statement_history ? statement_errors_ : template_errors_;
     const double spread = std::sqrt(belief.variance + noise * noise) / deviation_a_mean;
     if (errors.units() >= fewest_errors) {
-        answer.prediction = around(belief.mean, spread, errors, level_);
+        answer.prediction = around(belief.mean, spread, errors, level.value_or(level_));
     } else {
         // Too few errors of history to promise anything by: the model's promise, around the better middle.
         const double moved = belief.mean - model.center;

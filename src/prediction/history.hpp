@@ -44,9 +44,9 @@ class History {
         Source source = Source::model;
         double history_share = 0;  ///< 0 … 1: how far the past moved the model's word
     };
-    /// `model` is the model's prediction of this run.
+    /// `model` is the model's prediction of this run; `level` of the interval, absent: the one of learning.
     [[nodiscard]] Answer answer(const std::string& statement, const std::string& group, const LogPrediction& model,
-                                base::Timestamp at) const;
+                                base::Timestamp at, std::optional<double> level = {}) const;
 
     /// What learning found, for the model's page.
     struct Found {

@@ -68,9 +68,10 @@ double Model::predict_log_ms(std::span<const float> row) const {
     return cost_fit_.log_ms(row[total_cost_feature()]) + linear_.predict(row) + trees_.predict(row);
 }
 
-LogPrediction Model::predict(std::span<const double> features) const {
+LogPrediction Model::predict(std::span<const double> features, std::optional<double> level) const {
     const auto row = as_floats(features);
-    return around(predict_log_ms(row), std::max(spread_floor_, std::exp(spread_linear_.predict(row))), errors_, level_);
+    return around(predict_log_ms(row), std::max(spread_floor_, std::exp(spread_linear_.predict(row))), errors_,
+                  level.value_or(level_));
 }
 
 std::vector<Contribution> Model::explain(std::span<const double> features) const {

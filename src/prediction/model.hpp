@@ -65,7 +65,8 @@ class Model {
     static constexpr std::size_t fewest_samples = 10;
 
     [[nodiscard]] double predict_log_ms(std::span<const float> row) const;
-    [[nodiscard]] LogPrediction predict(std::span<const double> features) const;
+    /// `level` of the interval; absent: the one it was trained for.
+    [[nodiscard]] LogPrediction predict(std::span<const double> features, std::optional<double> level = {}) const;
     /// Largest first; base time first with an empty feature name.
     [[nodiscard]] std::vector<Contribution> explain(std::span<const double> features) const;
     /// By feature, summing to 1.
