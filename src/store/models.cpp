@@ -210,6 +210,15 @@ base::Result<StoredModel> ModelStore::find(base::ModelId id) {
     return repository_->with_connection([&](postgres::Connection& connection) { return one_model(connection, id); });
 }
 
+base::Result<std::optional<StoredModel>> ModelStore::of_job(base::JobId job) {
+    return repository_->with_connection(
+        [&](postgres::Connection& connection) -> base::Result<std::optional<StoredModel>> {
+            PGANALYTICS_ASSIGN(auto models, models_of(connection, "where m.job_id = $1", {sql_text(job)}));
+            if (models.empty()) return std::optional<StoredModel>();
+            return std::optional(std::move(models.front()));
+        });
+}
+
 base::Result<std::optional<StoredModel>> ModelStore::active(std::optional<base::TargetId> target,
                                                             const std::optional<std::string>& database_name) {
     return repository_->with_connection(

@@ -96,6 +96,8 @@ class ModelStore {
     /// is): conflict otherwise. Activating the active one again changes nothing.
     [[nodiscard]] base::Result<StoredModel> activate(base::ModelId id, std::optional<base::ModelId> instead_of = {});
     [[nodiscard]] base::Result<StoredModel> find(base::ModelId id);
+    /// What a job has saved already.
+    [[nodiscard]] base::Result<std::optional<StoredModel>> of_job(base::JobId job);
     /// Of the database; nothing where none is active. Without a target: the newest activation of that name.
     [[nodiscard]] base::Result<std::optional<StoredModel>> active(std::optional<base::TargetId> target,
                                                                   const std::optional<std::string>& database_name);

@@ -147,4 +147,26 @@ base::Result<std::vector<StatementFamily>> TrainingHistory::families(base::Targe
         });
 }
 
+base::Result<std::vector<ActivityMean>> TrainingHistory::activity(base::TargetId target, std::string_view database_name,
+                                                                  const Window& window) {
+    return repository_->with_connection(
+        [&](postgres::Connection& connection) -> base::Result<std::vector<ActivityMean>> {
+            PGANALYTICS_ASSIGN(
+                const auto rows,
+                connection.query(
+                    "select " + microseconds_of("to_timestamp(600 * tens)") +
+                        ", active, available from (select floor(extract(epoch from sampled_at) / 600) as "
+                        "tens, avg(active)::double precision as active, "
+                        "avg(available_memory_percent) as available from pganalytics.activity_samples "
+                        "where target_id = $1 and database_name = $2 and sampled_at >= $3 and "
+                        "sampled_at < $4 group by 1) as s order by 1",
+                    {sql_text(target), std::string(database_name), sql_text(window.from), sql_text(window.to)}));
+            std::vector<ActivityMean> means;
+            for (std::size_t row = 0; row < rows.size(); ++row) {
+                means.push_back({time_cell(rows, row, 0), rows.number(row, 1).value_or(0), rows.number(row, 2)});
+            }
+            return means;
+        });
+}
+
 }  // namespace pganalytics::store

@@ -31,6 +31,13 @@ struct StatementFamily {
     std::optional<base::FingerprintHash> fingerprint_hash;
 };
 
+/// Means of what was sampled of the database's activity in ten minutes.
+struct ActivityMean {
+    base::Timestamp begins;
+    double active = 0;  ///< running statements
+    std::optional<double> available_memory_percent;
+};
+
 enum class Grain {
     intervals,  ///< as collected, where that is kept
     hours,
@@ -57,6 +64,10 @@ class TrainingHistory {
     [[nodiscard]] base::Result<std::vector<StoredPlan>> plans(base::TargetId target, std::string_view database_name);
     [[nodiscard]] base::Result<std::vector<StatementFamily>> families(base::TargetId target,
                                                                       std::string_view database_name);
+    /// Oldest first.
+    [[nodiscard]] base::Result<std::vector<ActivityMean>> activity(base::TargetId target,
+                                                                   std::string_view database_name,
+                                                                   const Window& window);
 
   private:
     Repository* repository_;
