@@ -56,6 +56,13 @@ struct StatementPlace {
     std::string database_name;
 };
 
+/// What a query_hash stands for, wherever it ran.
+struct StatementText {
+    std::string text;  ///< as first seen
+    bool has_literals = false;
+    std::optional<base::FingerprintHash> fingerprint_hash;
+};
+
 struct HistoryPoint {
     base::Timestamp begins;
     base::Seconds length{0};      ///< 60 s, 10 min, 1 h
@@ -89,6 +96,7 @@ class History {
                                                             const Window& window, std::size_t max_statements = 5000);
     [[nodiscard]] base::Result<Page<StatementSummary>> statements(const StatementFilter& filter);
     [[nodiscard]] base::Result<std::vector<StatementPlace>> places(base::QueryHash query_hash);
+    [[nodiscard]] base::Result<StatementText> text(base::QueryHash query_hash);
     /// The one place that fits; conflict with the choices when more than one does.
     [[nodiscard]] base::Result<StatementPlace> resolve(base::QueryHash query_hash, std::optional<base::TargetId> target,
                                                        std::optional<std::string> database_name);

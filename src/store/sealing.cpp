@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/check.hpp"
+#include "base/hash.hpp"
 
 namespace pganalytics::store {
 namespace {
@@ -99,6 +100,10 @@ base::Result<SealingKey> SealingKey::from_bytes(base::Secret bytes) {
         return Error{.code = ErrorCode::fix_input, .message = "A sealing key has 32 bytes.", .hint = {}, .field = {}};
     }
     return SealingKey(std::move(bytes));
+}
+
+base::Secret SealingKey::derive(std::string_view purpose) const {
+    return base::Secret(base::hmac_sha256_hex(key_.reveal(), purpose));
 }
 
 base::Result<std::string> SealingKey::seal(const base::Secret& plain, std::string_view context) const {

@@ -23,6 +23,10 @@ class SealingKey {
     /// not_allowed when it was sealed with another key or context, or was altered.
     [[nodiscard]] base::Result<base::Secret> open(std::string_view sealed, std::string_view context) const;
 
+    /// A key of its own for each purpose (HMAC-SHA-256 of its name), as hex: to sign with what must not be the sealing
+    /// key itself.
+    [[nodiscard]] base::Secret derive(std::string_view purpose) const;
+
   private:
     explicit SealingKey(base::Secret key) : key_(std::move(key)) {}
     base::Secret key_;

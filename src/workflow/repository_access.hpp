@@ -44,6 +44,8 @@ class RepositoryAccess {
 
     [[nodiscard]] store::Repository& repository() { return *repository_; }
     [[nodiscard]] store::TargetStore targets() { return {*repository_, *key_}; }
+    /// What identifiers of predictions are signed with: the same on every process that opens the same targets.
+    [[nodiscard]] base::Secret prediction_key() const { return key_->derive("predictions"); }
     [[nodiscard]] const StateFolder& state() const { return state_; }
     /// Null where the repository is another server or another instance's.
     [[nodiscard]] postgres::PrivateCluster* cluster() { return cluster_ ? &*cluster_ : nullptr; }
