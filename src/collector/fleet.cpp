@@ -25,8 +25,9 @@ Fleet::~Fleet() {
 
 Fleet::Running Fleet::start(TargetSpec target) {
     Running running;
+    running.target = std::move(target);
     const FleetResources shared{&queue_, &sink_, &catalog_permits_, &clock_};
-    running.loop = std::make_unique<TargetLoop>(std::move(target), options_, shared, log_);
+    running.loop = std::make_unique<TargetLoop>(running.target, options_, shared, log_);
     running.thread = std::jthread([loop = running.loop.get()](const std::stop_token& stop) { loop->run(stop); });
     return running;
 }
@@ -52,13 +53,17 @@ void Fleet::remove(base::TargetId target) {
 }
 
 void Fleet::keep_only(std::vector<TargetSpec> targets) {
-    std::set<base::TargetId> wanted;
-    for (const auto& target : targets) wanted.insert(target.id);
+    std::map<base::TargetId, const TargetSpec*> wanted;
+    for (const auto& target : targets) wanted.emplace(target.id, &target);
     std::vector<base::TargetId> gone;
     std::set<base::TargetId> present;
     {
         const std::lock_guard lock(mutex_);
-        for (const auto& [id, one] : running_) (wanted.contains(id) ? (void)present.insert(id) : gone.push_back(id));
+        for (const auto& [id, one] : running_) {
+            const auto same = wanted.find(id);
+            const bool stays = same != wanted.end() && same->second->is_collected_like(one.target);
+            stays ? (void)present.insert(id) : gone.push_back(id);
+        }
     }
     for (const auto id : gone) remove(id);
     for (auto& target : targets)

@@ -28,13 +28,15 @@ class Fleet {
     /// Starts it; one with the same id is replaced.
     void add(TargetSpec target);
     void remove(base::TargetId target);
-    /// Starts what is new, stops what is gone, leaves the rest alone: what a claim of targets gives each time.
+    /// Starts what is new or reached another way, stops what is gone, leaves the rest alone: what a claim of targets
+    /// gives each time.
     void keep_only(std::vector<TargetSpec> targets);
     [[nodiscard]] std::vector<TargetStatus> status() const;
     [[nodiscard]] QueueState queue_state() const;
 
   private:
     struct Running {
+        TargetSpec target;
         std::unique_ptr<TargetLoop> loop;
         std::jthread thread;  // after the loop: it ends first
     };

@@ -60,6 +60,7 @@ struct DatabaseFilter {
     /// Patterns in one list, those that exclude after a "!".
     [[nodiscard]] static DatabaseFilter of(const std::vector<std::string>& patterns);
     [[nodiscard]] bool admits(std::string_view database_name) const;
+    bool operator==(const DatabaseFilter&) const = default;
 };
 
 /// Whether the server runs on this machine: reached through a Unix socket, or from its own address.

@@ -55,6 +55,11 @@ struct TargetSpec {
     std::string name;
     base::Secret conninfo;
     DatabaseFilter databases;
+
+    /// Whether it is reached the same way and shows the same databases.
+    [[nodiscard]] bool is_collected_like(const TargetSpec& other) const {
+        return conninfo.reveal() == other.conninfo.reveal() && databases == other.databases;
+    }
 };
 
 /// How one target is doing.

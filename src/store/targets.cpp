@@ -137,6 +137,19 @@ base::Result<base::Secret> TargetStore::conninfo(base::TargetId id) {
     });
 }
 
+base::Result<Target> TargetStore::set_conninfo(base::TargetId id, const base::Secret& conninfo) {
+    return repository_->with_transaction([&](postgres::Connection& connection) -> base::Result<Target> {
+        PGANALYTICS_ASSIGN(const auto rows,
+                           connection.query("update pganalytics.targets set conninfo_shown = $2, state = 'new', "
+                                            "state_detail = '' where target_id = $1 and removed_at is null returning " +
+                                                columns.list(),
+                                            {sql_text(id), base::redact_conninfo(conninfo.reveal())}));
+        if (rows.empty()) return no_such_target(sql_text(id));
+        PGANALYTICS_RETURN_IF_ERROR(store_conninfo(connection, key_, id, conninfo));
+        return columns.read(rows, 0);
+    });
+}
+
 base::Status TargetStore::remove(base::TargetId id, bool keep_history) {
     return repository_->with_transaction([&](postgres::Connection& connection) -> base::Status {
         const postgres::Parameters which{sql_text(id)};

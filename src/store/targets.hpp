@@ -57,6 +57,8 @@ class TargetStore {
     [[nodiscard]] base::Result<Target> find_by_name(std::string_view name);
     /// The connection, opened. not_allowed when this process's key is not the one it was sealed with.
     [[nodiscard]] base::Result<base::Secret> conninfo(base::TargetId id);
+    /// Reaches it another way from now on; its history goes on. What was known of the old way is forgotten.
+    [[nodiscard]] base::Result<Target> set_conninfo(base::TargetId id, const base::Secret& conninfo);
     /// Forgets the target and, unless `keep_history`, all that was collected from it.
     [[nodiscard]] base::Status remove(base::TargetId id, bool keep_history = false);
 

@@ -105,6 +105,22 @@ TEST(Fleet, ATargetThatIsDownAtStartOrKilledComesBackByItself) {
     EXPECT_EQ(sink.last_state(1), "ok: ");
 }
 
+TEST(Fleet, ATargetWhoseConnectionChangedIsReachedTheNewWay) {
+    TestCluster cluster;
+    prepare_target(cluster);
+    auto client = application(cluster);
+    MemorySink sink;
+    Fleet fleet(sink, quick(), {});
+    fleet.keep_only({target(1, base::Secret("host=no-such-host.invalid user=x dbname=x"))});
+    EXPECT_TRUE(comes_true([&] { return sink.last_state(1).starts_with("unreachable"); }));
+    const auto reachable = target(1, cluster.conninfo("postgres", "watcher"));
+    fleet.keep_only({reachable});
+    ASSERT_TRUE(comes_true([&] { return sink.samples(1) >= 2; })) << sink.last_state(1);
+    const auto samples = fleet.status().front().samples;
+    fleet.keep_only({reachable});
+    EXPECT_GE(fleet.status().front().samples, samples) << "what has not changed is left alone";
+}
+
 TEST(Fleet, ABlackHoleAndANameThatDoesNotResolveDelayNobody) {
     TestCluster cluster;
     prepare_target(cluster);

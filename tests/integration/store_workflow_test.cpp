@@ -16,6 +16,7 @@ namespace pganalytics::store {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -182,6 +183,20 @@ TEST_F(Targets, HaveUniqueNamesAndCanBeReplaced) {
     expect_done(targets().remove(id, true));
     EXPECT_THAT(expect_value(targets().list()), IsEmpty());
     add_target();
+}
+
+TEST_F(Targets, CanBeReachedAnotherWay) {
+    const auto id = add_target();
+    expect_done(targets().record_state(id, "unreachable", "no route to host"));
+    const auto changed = expect_value(targets().set_conninfo(id, base::Secret("host=new password=second-canary")));
+    EXPECT_EQ(changed.id, id);
+    EXPECT_EQ(changed.state, "new");
+    EXPECT_THAT(changed.state_detail, IsEmpty());
+    EXPECT_THAT(changed.conninfo_shown, AllOf(HasSubstr("host=new"), Not(HasSubstr("canary"))));
+    EXPECT_EQ(expect_value(targets().conninfo(id)).reveal(), "host=new password=second-canary");
+    EXPECT_EQ(value("select count(*) from pganalytics.target_secrets where sealed_conninfo like '%canary%'"), "0");
+    expect_done(targets().remove(id, true));
+    EXPECT_EQ(targets().set_conninfo(id, base::Secret("host=x")).error().code, base::ErrorCode::not_found);
 }
 
 TEST_F(Targets, AreSharedOutAmongCollectors) {
