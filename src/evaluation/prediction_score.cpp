@@ -25,6 +25,9 @@ namespace {
 using prediction::Dataset;
 
 constexpr int time_parts = 5;
+/// More groups than these share parts: each still is predicted by what never saw it, and a corpus of hundreds of
+/// templates does not take hundreds of trainings.
+constexpr int most_group_parts = 40;
 
 /// What to learn from and what to score, as positions.
 struct Split {
@@ -56,8 +59,9 @@ base::Result<std::vector<Split>> make_splits(const Dataset& data, const Predicti
             for (const auto& sample : data) number.try_emplace(sample.group, static_cast<int>(number.size()));
             if (number.size() < 2)
                 return cannot_split("all samples are of one group", "Give --group another field, or --folds a number.");
-            for (std::size_t i = 0; i < data.size(); ++i) part[i] = number.at(data[i].group);
-            return splits_by(part, static_cast<int>(number.size()), false);
+            const int parts = std::min(static_cast<int>(number.size()), most_group_parts);
+            for (std::size_t i = 0; i < data.size(); ++i) part[i] = number.at(data[i].group) % parts;
+            return splits_by(part, parts, false);
         }
         case PredictionFolds::Kind::spread: {
             std::vector<std::size_t> order(data.size());
