@@ -30,18 +30,29 @@ constexpr auto observed_fields = std::to_array<std::pair<std::string_view, std::
     {"table_row_count", &Observation::table_row_count},
     {"work_mem_bytes", &Observation::work_mem_bytes},
     {"cache_hit_ratio", &Observation::cache_hit_ratio},
+    {"cold_cache", &Observation::cold_cache},
     {"temp_blocks_per_call", &Observation::temp_blocks_per_call},
     {"rows_per_call", &Observation::rows_per_call},
 });
 
+void read_numbers(const json& from, Observation& into) {
+    for (const auto& [name, member] : observed_fields) {
+        const auto value = from.find(name);
+        if (value != from.end() && value->is_number()) into.*member = value->get<double>();
+    }
+}
+
+/// What stands in "observation" counts before what stands beside it.
 Observation read_observation(const json& line) {
     Observation observation;
-    const auto found = line.find("observation");
-    if (found == line.end() || !found->is_object()) return observation;
-    for (const auto& [name, member] : observed_fields) {
-        const auto value = found->find(name);
-        if (value != found->end() && value->is_number()) observation.*member = value->get<double>();
+    const auto cache = line.find("cache");
+    if (cache != line.end() && cache->is_string()) {
+        if (*cache == "cold") observation.cold_cache = 1;
+        if (*cache == "warm") observation.cold_cache = 0;
     }
+    read_numbers(line, observation);
+    const auto found = line.find("observation");
+    if (found != line.end() && found->is_object()) read_numbers(*found, observation);
     return observation;
 }
 
@@ -59,6 +70,8 @@ base::Result<Sample> read_line(std::string_view text, int number, std::string_vi
     sample.group = text_or_number(line, group_field);
     if (sample.group.empty()) sample.group = text_or_number(line, "group");
     if (sample.group.empty()) sample.group = sample.id;
+    sample.template_id = text_or_number(line, "template");
+    if (sample.template_id.empty()) sample.template_id = sample.id;
     const auto runtime = line.find("runtime_ms");
     if (runtime == line.end() || !runtime->is_number()) return line_error(number, "runtime_ms is missing or no number");
     sample.runtime_ms = runtime->get<double>();

@@ -17,6 +17,7 @@ namespace pganalytics::prediction {
 struct Sample {
     std::string id;
     std::string group;
+    std::string template_id;  ///< its statement with literals left out; the id where not told
     FeatureVector features;
     double runtime_ms = 0;  ///< above 0
     double weight = 1;      ///< calls it stands for, tempered
@@ -26,7 +27,8 @@ struct Sample {
 using Dataset = std::vector<Sample>;
 
 /// Lines {"id","group","plan":{EXPLAIN JSON},"runtime_ms"} and, optional, "weight", "at" (RFC 3339) and "observation"
-/// (an object with the names of Observation's fields). Anything that only execution can know is dropped from the plan
+/// (an object with the names of Observation's fields, which may also stand in the line itself), "cache" (cold or warm)
+/// and "template". Anything that only execution can know is dropped from the plan
 /// before features are made. `group_field` names
 /// the field to group by; a line without it falls back to "group", then to its id. fix_input names the line.
 [[nodiscard]] base::Result<Dataset> read_samples(std::string_view json_lines, std::string_view group_field = "group");

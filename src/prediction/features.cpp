@@ -8,6 +8,7 @@
 #include "base/check.hpp"
 #include "base/hash.hpp"
 #include "plan/features.hpp"
+#include "prediction/plan_work.hpp"
 
 namespace pganalytics::prediction {
 
@@ -113,6 +114,8 @@ constexpr auto own_features = std::to_array<OwnFeature>({
      [](const Input& i) { return i.seen.work_mem_bytes ? i.plan.spilling_nodes : missing; }},
     {"cache_hit_ratio", "share", "Share of its blocks found in cache lately: 0 cold, 1 warm.",
      [](const Input& i) { return i.seen.cache_hit_ratio.value_or(missing); }},
+    {"cold_cache", "share", "1 where nothing is in cache, 0 where all is.",
+     [](const Input& i) { return i.seen.cold_cache.value_or(missing); }},
     {"temp_blocks_per_call", "count", "Temporary blocks it wrote a call lately.",
      [](const Input& i) { return i.seen.temp_blocks_per_call.value_or(missing); }},
     {"rows_per_call", "rows", "Rows it gave a call lately.",
@@ -135,6 +138,8 @@ std::vector<Feature> make_definitions() {
     std::vector<Feature> list;
     for (const auto& own : own_features)
         list.push_back({std::string(own.name), std::string(own.unit), std::string(own.meaning)});
+    for (const auto& unit : work_units())
+        list.push_back({std::string(unit.name), std::string(unit.unit), std::string(unit.meaning)});
     for (const auto& of_plan : plan::feature_definitions())
         list.push_back({of_plan.name, of_plan.unit, of_plan.meaning});
     return list;
@@ -182,6 +187,10 @@ FeatureVector make_features(const plan::Plan& plan, const Observation& observati
     FeatureVector values;
     values.reserve(feature_definitions().size());
     for (const auto& own : own_features) values.push_back(own.value(input));
+    WorkSetting setting{observation.work_mem_bytes, observation.cold_cache};
+    if (!setting.cold_share && observation.cache_hit_ratio) setting.cold_share = 1 - *observation.cache_hit_ratio;
+    const auto work = work_of(plan, setting);
+    values.insert(values.end(), work.begin(), work.end());
     const auto of_plan = plan::features(plan);
     values.insert(values.end(), of_plan.begin(), of_plan.end());
     return values;

@@ -38,6 +38,7 @@ struct Observation {
         available_memory_pct, std_dev_calls, peak_hour_calls, table_row_count;
     std::optional<double> work_mem_bytes;   ///< under which the statement ran, or will
     std::optional<double> cache_hit_ratio;  ///< 0 (cold) … 1 (warm), of its blocks lately
+    std::optional<double> cold_cache;       ///< 1: nothing is in cache, as after a restart; 0: all of it is
     std::optional<double> temp_blocks_per_call, rows_per_call;
 };
 

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::array types{ModelType::linear_regression, ModelType::decision_tree, ModelType::random_forest,
                            ModelType::gradient_boosting};
-constexpr int format_version = 2;
+constexpr int format_version = 3;
 constexpr std::string_view magic = "pganalytics-model";
 
 std::vector<float> as_floats(std::span<const double> values) {
@@ -65,7 +65,9 @@ base::Result<Model> Model::train(const Dataset& data, const TrainOptions& option
 }
 
 double Model::predict_log_ms(std::span<const float> row) const {
-    return cost_fit_.log_ms(row[total_cost_feature()]) + linear_.predict(row) + trees_.predict(row);
+    const double work = work_share_ > 0 ? work_share_ * work_.log_ms(row) : 0.0;
+    return level_shift_ + (1 - work_share_) * cost_fit_.log_ms(row[total_cost_feature()]) + work +
+           linear_.predict(row) + trees_.predict(row);
 }
 
 LogPrediction Model::predict(std::span<const double> features, std::optional<double> level) const {
@@ -77,9 +79,10 @@ LogPrediction Model::predict(std::span<const double> features, std::optional<dou
 std::vector<Contribution> Model::explain(std::span<const double> features) const {
     const auto row = as_floats(features);
     std::vector<double> parts(features.size(), 0.0);
-    double base = cost_fit_.level;
+    const double of_cost = 1 - work_share_;
+    double base = level_shift_ + of_cost * cost_fit_.level + work_.contribute(row, work_share_, parts);
     base += linear_.contribute(row, parts) + trees_.contribute(row, parts);
-    parts[total_cost_feature()] += cost_fit_.log_ms(row[total_cost_feature()]) - cost_fit_.level;
+    parts[total_cost_feature()] += of_cost * (cost_fit_.log_ms(row[total_cost_feature()]) - cost_fit_.level);
     std::vector<Contribution> list;
     const auto names = feature_definitions();
     for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -95,9 +98,10 @@ std::vector<double> Model::importance() const {
     const std::size_t count = feature_definitions().size();
     auto shares = linear_.importance(count);
     const auto trees = trees_.importance(count);
+    const auto work = work_.importance(count);
     double sum = 0;
     for (std::size_t i = 0; i < count; ++i) {
-        shares[i] += trees[i];
+        shares[i] += trees[i] + work_share_ * work[i];
         sum += shares[i];
     }
     if (sum > 0) {
@@ -108,7 +112,7 @@ std::vector<double> Model::importance() const {
 
 Model Model::with_level_shift(double log_ms) const {
     Model moved = *this;
-    moved.cost_fit_.level += log_ms;
+    moved.level_shift_ += log_ms;
     return moved;
 }
 
@@ -116,6 +120,9 @@ std::string Model::to_bytes() const {
     const nlohmann::json json{{"type", to_string(type_)},
                               {"cost_level", cost_fit_.level},
                               {"cost_slope", cost_fit_.slope},
+                              {"work", work_.to_json()},
+                              {"work_share", work_share_},
+                              {"level_shift", level_shift_},
                               {"linear", linear_.to_json()},
                               {"trees", trees_.to_json()},
                               {"spread", spread_linear_.to_json()},
@@ -157,6 +164,9 @@ base::Result<Model> Model::from_bytes(std::string_view bytes) {
         const std::size_t count = feature_definitions().size();
         PGANALYTICS_ASSIGN(model.type_, parse_model_type(json.at("type").get<std::string>()));
         model.cost_fit_ = {json.at("cost_level").get<double>(), json.at("cost_slope").get<double>()};
+        PGANALYTICS_ASSIGN(model.work_, WorkFit::from_json(json.at("work"), count));
+        model.work_share_ = json.at("work_share").get<double>();
+        model.level_shift_ = json.at("level_shift").get<double>();
         PGANALYTICS_ASSIGN(model.linear_, Ridge::from_json(json.at("linear"), count));
         PGANALYTICS_ASSIGN(model.trees_, FlatTrees::from_json(json.at("trees"), count));
         PGANALYTICS_ASSIGN(model.spread_linear_, Ridge::from_json(json.at("spread"), count));

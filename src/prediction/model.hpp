@@ -1,6 +1,6 @@
 #pragma once
-// A trained model: cost fit + linear part + trees in log milliseconds, a second model of how large its errors
-// are, and the quantiles that make an interval of both. Method and sources: docs/prediction.md.
+// A trained model: cost fit and sum of work + linear part + trees in log milliseconds, a second model of how large its
+// errors are, and the quantiles that make an interval of both. Method and sources: docs/prediction.md.
 //
 // Intervals are split-conformal on errors of samples whose group the model had not seen (cross-conformal by group,
 // Barber et al. 2021; Lei et al. 2018), normalised by the second model. Each group weighs the same, because the next
@@ -20,6 +20,7 @@
 #include "prediction/error_distribution.hpp"
 #include "prediction/flat_trees.hpp"
 #include "prediction/ridge.hpp"
+#include "prediction/work_fit.hpp"
 
 namespace pganalytics::prediction {
 
@@ -74,7 +75,7 @@ class Model {
 
     [[nodiscard]] ModelType type() const { return type_; }
     [[nodiscard]] const CostFit& cost_fit() const { return cost_fit_; }
-    /// The same model with the level of its cost fit moved: a database it was not trained on.
+    /// The same model with its level moved: a database it was not trained on.
     [[nodiscard]] Model with_level_shift(double log_ms) const;
     /// What tuning chose, for the model's page: "depth 6, 200 rounds, …".
     [[nodiscard]] const std::string& chosen() const { return chosen_; }
@@ -88,6 +89,9 @@ class Model {
     friend class Trainer;
     ModelType type_ = ModelType::gradient_boosting;
     CostFit cost_fit_;
+    WorkFit work_;
+    double work_share_ = 0;  ///< of the base; the rest is the cost fit
+    double level_shift_ = 0;
     Ridge linear_;
     FlatTrees trees_;
     Ridge spread_linear_;  ///< log of the expected absolute error

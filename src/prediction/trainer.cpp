@@ -8,6 +8,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "prediction/quantiles.hpp"
 #include "prediction/training.hpp"
@@ -86,31 +87,47 @@ class Trainer {
         return thinned;
     }
 
-    base::Result<Correction> learn(const Candidate& candidate, const std::vector<std::size_t>& indices,
-                                   const CostFit& fit) const {
-        Matrix rows(rows_.columns());
-        std::vector<double> residual, weight, values(rows_.columns());
+    /// What corrections are learned from, and what they correct.
+    struct Part {
+        Matrix rows;
+        std::vector<double> target, weight;
+        CostFit cost;
+        WorkFit work;
+        [[nodiscard]] double base(const Candidate& candidate, std::span<const float> row) const {
+            return candidate.work ? work.log_ms(row) : cost.log_ms(row[total_cost_feature()]);
+        }
+    };
+
+    [[nodiscard]] Part part_of(const std::vector<std::size_t>& indices) const {
+        Part part{Matrix(rows_.columns()), {}, {}, {}, {}};
+        std::vector<double> costs, values(rows_.columns());
+        std::set<std::string> groups;
         for (const auto i : indices) {
             const auto row = rows_.row(i);
             std::copy(row.begin(), row.end(), values.begin());
-            rows.add_row(values);
-            residual.push_back(target_[i] - fit.log_ms(cost_[i]));
-            weight.push_back(weight_[i]);
+            part.rows.add_row(values);
+            part.target.push_back(target_[i]);
+            part.weight.push_back(weight_[i]);
+            costs.push_back(cost_[i]);
+            groups.insert(groups_[i]);
         }
-        PGANALYTICS_ASSIGN(auto correction, learn_correction(candidate, rows, residual, weight));
-        // As in the trees: a costlier plan must never be faster for its cost alone.
-        correction.linear.bound_slope(total_cost_feature(), -fit.slope);
-        return correction;
+        part.cost = fit_cost(costs, part.target, part.weight);
+        const bool sums_work = std::any_of(recipe_.candidates.begin(), recipe_.candidates.end(),
+                                           [](const Candidate& candidate) { return candidate.work; });
+        // Samples of a group repeat each other in part: their worth lies between the groups' number and their own.
+        const double evidence = std::sqrt(static_cast<double>(indices.size() * groups.size()));
+        if (sums_work) part.work = WorkFit::fit(part.rows, part.target, part.weight, evidence);
+        return part;
     }
 
-    [[nodiscard]] CostFit fit_of(const std::vector<std::size_t>& indices) const {
-        std::vector<double> costs, times, weights;
-        for (const auto i : indices) {
-            costs.push_back(cost_[i]);
-            times.push_back(target_[i]);
-            weights.push_back(weight_[i]);
-        }
-        return fit_cost(costs, times, weights);
+    static base::Result<Correction> learn(const Candidate& candidate, const Part& part) {
+        std::vector<double> residual;
+        for (std::size_t i = 0; i < part.target.size(); ++i)
+            residual.push_back(part.target[i] - part.base(candidate, part.rows.row(i)));
+        PGANALYTICS_ASSIGN(auto correction, learn_correction(candidate, part.rows, residual, part.weight));
+        // As in the trees: a costlier plan must never be faster for its cost alone.
+        correction.linear.bound_slope(total_cost_feature(), candidate.work ? 0 : -part.cost.slope);
+        return correction;
     }
 
     /// What each candidate says of the samples whose group it did not see.
@@ -119,20 +136,21 @@ class Trainer {
         std::vector<std::vector<double>> corrections(recipe_.candidates.size(), std::vector<double>(target_.size()));
         std::vector<double> base(target_.size()), residual(target_.size());
         for (int fold = 0; fold < folds_; ++fold) {
-            const auto learned_on = outside(fold, most_fold_rows);
-            const CostFit fit = fit_of(learned_on);
+            const Part part = part_of(outside(fold, most_fold_rows));
             for (std::size_t c = 0; c < recipe_.candidates.size(); ++c) {
                 const double done =
                     (fold + static_cast<double>(c) / static_cast<double>(recipe_.candidates.size())) / folds_;
                 PGANALYTICS_RETURN_IF_ERROR(step("tuning", 0.05 + 0.65 * done));
-                PGANALYTICS_ASSIGN(const auto correction, learn(recipe_.candidates[c], learned_on, fit));
+                PGANALYTICS_ASSIGN(const auto correction, learn(recipe_.candidates[c], part));
                 for (std::size_t i = 0; i < target_.size(); ++i) {
-                    if (fold_[i] == fold) corrections[c][i] = correction.predict(rows_.row(i));
+                    if (fold_[i] != fold) continue;
+                    corrections[c][i] = part.base(recipe_.candidates[c], rows_.row(i)) - part.cost.log_ms(cost_[i]) +
+                                        correction.predict(rows_.row(i));
                 }
             }
             for (std::size_t i = 0; i < target_.size(); ++i) {
                 if (fold_[i] != fold) continue;
-                base[i] = fit.log_ms(cost_[i]);
+                base[i] = part.cost.log_ms(cost_[i]);
                 residual[i] = target_[i] - base[i];
             }
         }
@@ -199,12 +217,14 @@ class Trainer {
     }
 
     base::Status fit_all(Model& model) const {
-        const auto everything = outside(-1, 0);
-        model.cost_fit_ = fit_of(everything);
+        const Part everything = part_of(outside(-1, 0));
+        model.cost_fit_ = everything.cost;
+        model.work_ = everything.work;
         double left = 1;
         for (std::size_t c = 0; c < recipe_.candidates.size(); ++c) {
             if (blend_[c] == 0) continue;
-            PGANALYTICS_ASSIGN(const auto correction, learn(recipe_.candidates[c], everything, model.cost_fit_));
+            PGANALYTICS_ASSIGN(const auto correction, learn(recipe_.candidates[c], everything));
+            if (recipe_.candidates[c].work) model.work_share_ += blend_[c];
             model.linear_.add(correction.linear, blend_[c]);
             model.trees_.add(correction.trees, blend_[c]);
             model.chosen_ += fmt::format("{:.2f} × ({}) + ", blend_[c], recipe_.candidates[c].words);

@@ -23,11 +23,30 @@ std::vector<int> monotone_in_cost(std::size_t columns) {
 /// Costs and rows are estimates: finer thresholds than these only follow their noise.
 constexpr int thresholds = 64;
 
+/// Costs, rows and bytes by operator stand in the kinds of work already, times how often each runs; trees that may
+/// choose between both are slower and no better.
+bool splits_on(std::size_t feature) {
+    static const std::vector<bool> flags = [] {
+        std::vector<bool> list;
+        const std::size_t by_operator = find_feature("unknown_count").value();
+        for (std::size_t i = 0; i < feature_definitions().size(); ++i)
+            list.push_back(i < by_operator || feature_definitions()[i].name.ends_with("_count"));
+        return list;
+    }();
+    return feature >= flags.size() || flags[feature];
+}
+
 Candidate line(double penalty) {
     Candidate candidate;
     candidate.linear = true;
     candidate.penalty = penalty;
     candidate.words = fmt::format("linear, penalty {}", penalty);
+    return candidate;
+}
+
+Candidate on_work(Candidate candidate) {
+    candidate.work = true;
+    candidate.words = "on work: " + candidate.words;
     return candidate;
 }
 
@@ -79,20 +98,23 @@ Candidate single_tree(int depth, std::size_t rows, std::uint32_t seed, int threa
 }  // namespace
 
 Recipe recipe_for(ModelType type, std::size_t rows, std::uint32_t seed, int threads) {
+    Candidate work;
+    work.work = true;
+    work.words = "sum of work";
     switch (type) {
         case ModelType::linear_regression:
-            return {{line(0.03), line(0.3), line(3)}, true};
+            return {{work, on_work(line(0.3)), line(0.3)}, true};
         case ModelType::decision_tree:
-            return {{single_tree(3, rows, seed, threads), single_tree(5, rows, seed, threads),
-                     single_tree(8, rows, seed, threads)},
+            return {{on_work(single_tree(3, rows, seed, threads)), on_work(single_tree(5, rows, seed, threads)),
+                     single_tree(4, rows, seed, threads), work},
                     false};
         case ModelType::random_forest:
-            return {{forest(150, 10, rows, seed, threads)}, true};
+            return {{on_work(forest(80, 10, rows, seed, threads)), forest(80, 10, rows, seed + 1, threads)}, true};
         case ModelType::gradient_boosting:
             break;
     }
-    return {{boosting(6, 120, seed, threads), boosting(3, 120, seed + 1, threads),
-             forest(80, 10, rows, seed + 2, threads), line(0.3)},
+    return {{on_work(boosting(6, 100, seed, threads)), boosting(3, 100, seed + 1, threads),
+             on_work(forest(80, 10, rows, seed + 2, threads)), line(0.3), on_work(line(0.3))},
             true};
 }
 
@@ -134,6 +156,7 @@ base::Result<Correction> learn_correction(const Candidate& candidate, const Matr
     // Features that never vary teach nothing and cost time.
     std::vector<std::size_t> kept;
     for (std::size_t feature = 0; feature < rows.columns(); ++feature) {
+        if (!splits_on(feature)) continue;
         for (std::size_t i = 1; i < rows.rows(); ++i) {
             const float first = rows.row(0)[feature], value = rows.row(i)[feature];
             if (first != value && !(first != first && value != value)) {

@@ -12,9 +12,10 @@
 
 namespace pganalytics::prediction {
 
-/// One way to learn the correction of the cost fit.
+/// One way to predict: the cost fit or the sum of work, and what is learned of its errors.
 struct Candidate {
     std::string words;
+    bool work = false;  ///< stands on the sum of work instead of the cost fit
     bool linear = false;
     double penalty = 1;
     bool trees = false;
@@ -32,7 +33,7 @@ struct Recipe {
 /// there is only one group (then samples are spread).
 [[nodiscard]] std::vector<int> group_folds(const std::vector<std::string>& groups, int folds, std::uint32_t seed);
 
-/// The correction that a candidate learns: target is what the cost fit leaves over.
+/// The correction that a candidate learns: target is what its base leaves over.
 struct Correction {
     Ridge linear;
     FlatTrees trees;
