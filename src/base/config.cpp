@@ -138,6 +138,28 @@ std::vector<SettingSpec> make_settings() {
     add("analysis.window_hours", "24", "How far back urgency looks.",
         number_between(1, 24 * 90,
                        [](Config& config, std::int64_t n) { config.analysis_window = std::chrono::hours(n); }));
+    add("training.interval_hours", "168",
+        "How often each database's prediction model is trained anew, and whether a first one is made once there is "
+        "history enough; 0 leaves both to people.",
+        number_between(0, 24 * 366,
+                       [](Config& config, std::int64_t n) { config.training_interval = std::chrono::hours(n); }));
+    add("training.on_drift", "true", "Train anew when a model's inputs or errors have moved.",
+        [](Config& config, std::string_view value) -> Status {
+            if (value != "true" && value != "false") return bad_value(value, "true or false");
+            config.training_on_drift = value == "true";
+            return {};
+        });
+    add("training.lookback_days", "90", "How much history scheduled trainings learn from.",
+        number_between(7, 400,
+                       [](Config& config, std::int64_t n) { config.training_lookback_days = static_cast<int>(n); }));
+    add("training.model_type", "gradient_boosting",
+        "What scheduled trainings make: linear_regression, decision_tree, random_forest or gradient_boosting.",
+        [](Config& config, std::string_view value) -> Status {
+            constexpr std::array types{"linear_regression", "decision_tree", "random_forest", "gradient_boosting"};
+            if (std::find(types.begin(), types.end(), value) == types.end()) return bad_value(value, "a model type");
+            config.training_model_type = std::string(value);
+            return {};
+        });
     add("sample.seed", "0",
         "Seed of the sample shop that `up` starts when it has no target; 0 is the shop with plain names.",
         number_between(0, std::numeric_limits<std::int32_t>::max(),

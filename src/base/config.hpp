@@ -56,6 +56,11 @@ struct Config {
     std::chrono::seconds analysis_interval{900};
     std::chrono::hours analysis_window{24};
 
+    std::chrono::hours training_interval{7 * 24};  ///< zero: models are not trained by schedule
+    bool training_on_drift = true;
+    int training_lookback_days = 90;
+    std::string training_model_type = "gradient_boosting";
+
     std::int64_t sample_seed = 0;
     double sample_scale = 1.0;
 

@@ -351,17 +351,21 @@ base::Result<std::optional<ModelStore::Watch>> ModelStore::watch(base::ModelId i
     });
 }
 
-base::Status ModelStore::set_watch(base::ModelId id, const Watch& watch) {
+base::Status ModelStore::set_watch(base::ModelId id, const Watch& watch, std::optional<base::Timestamp> before) {
     return repository_->with_connection([&](postgres::Connection& connection) -> base::Status {
-        PGANALYTICS_ASSIGN(const auto done,
-                           connection.query("insert into pganalytics.model_watches as w (model_id, watched_to, state) "
-                                            "select $1::bigint, $2::timestamptz, $3::jsonb where exists (select from "
-                                            "pganalytics.query_performance_models where model_id = $1::bigint) "
-                                            "on conflict (model_id) do update set watched_to = excluded.watched_to, "
-                                            "state = excluded.state, updated_at = now()",
-                                            {sql_text(id), sql_text(watch.watched_to), watch.state_json}));
-        if (done.affected() == 0) return no_such_model(id);
-        return {};
+        PGANALYTICS_ASSIGN(
+            const auto done,
+            connection.query("insert into pganalytics.model_watches as w (model_id, watched_to, state) "
+                             "select $1::bigint, $2::timestamptz, $3::jsonb where exists (select from "
+                             "pganalytics.query_performance_models where model_id = $1::bigint) "
+                             "on conflict (model_id) do update set watched_to = excluded.watched_to, "
+                             "state = excluded.state, updated_at = now() where w.watched_to = $4::timestamptz",
+                             {sql_text(id), sql_text(watch.watched_to), watch.state_json, sql_optional(before)}));
+        if (done.affected() > 0) return {};
+        return Error{.code = ErrorCode::conflict,
+                     .message = "Model " + sql_text(id) + " was watched by another worker meanwhile, or is gone.",
+                     .hint = {},
+                     .field = "model_id"};
     });
 }
 

@@ -119,7 +119,9 @@ class ModelStore {
         std::string state_json;
     };
     [[nodiscard]] base::Result<std::optional<Watch>> watch(base::ModelId id);
-    [[nodiscard]] base::Status set_watch(base::ModelId id, const Watch& watch);
+    /// conflict where another has watched on since `before` (absent: it was not watched): of two that look at once, the
+    /// later drops its look, so that nothing counts twice.
+    [[nodiscard]] base::Status set_watch(base::ModelId id, const Watch& watch, std::optional<base::Timestamp> before);
     /// Of each database and type the newest `keep` stay, and each that was active among the newest `keep` activations
     /// of its database. Gives how many went.
     [[nodiscard]] base::Result<std::size_t> thin(std::size_t keep);

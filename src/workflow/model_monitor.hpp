@@ -1,12 +1,10 @@
 #pragma once
 // Active models set against what happened, without anyone asking and with nothing stored for a prediction: for each
 // statement and interval since the last look, what the model says against the interval's mean. Kept of it, in the
-// model's `drift`: rolling accuracy and coverage, the state of the adaptive interval, statements whose errors moved
-// (Page–Hinkley) and inputs that moved (PSI), each with the features concerned. The state survives a restart.
-// One worker at a time watches a model (an advisory lock); others skip it.
+// model's `drift`: rolling accuracy and coverage, the miss rate of the adaptive interval, statements whose errors moved
+// (Page-Hinkley) and inputs that moved (PSI), each with the features concerned. The state survives a restart. Of two
+// workers that look at once, the later drops its look: nothing counts twice.
 
-#include <chrono>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,7 +34,7 @@ class ModelMonitor {
   public:
     explicit ModelMonitor(store::Repository& repository) : repository_(&repository) {}
 
-    /// Looks at what is new of every active model; a model that cannot be read is reported as a drift of its own.
+    /// Looks at what is new of every active model. One that cannot be read is a reason to train anew.
     [[nodiscard]] base::Result<std::vector<WatchReport>> run(base::Timestamp now);
     [[nodiscard]] base::Result<WatchReport> watch(const store::StoredModel& model, base::Timestamp now);
 

@@ -9,6 +9,7 @@
 
 #include "base/hash.hpp"
 #include "workflow/parameter_job.hpp"
+#include "workflow/training_job.hpp"
 
 namespace pganalytics::workflow {
 
@@ -16,10 +17,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto lease = 30s;
+constexpr auto lease = 30s;  // of targets
 constexpr auto claim_period = 5s;
 constexpr auto job_poll_period = 1s;
 constexpr auto retention_period = 60s;
+constexpr auto upkeep_period = 120s;
 /// A target that was added a moment ago is analysed again soon, when its first intervals are in.
 constexpr auto first_analysis_period = 10s;
 constexpr std::size_t most_targets_per_claim = 64;
@@ -149,12 +151,15 @@ WorkerRole::WorkerRole(store::Repository& repository, store::TargetStore targets
       retention_(repository, retention_policy(config)),
       worker_(std::move(worker)),
       log_(std::move(log)),
+      upkeep_(repository, targets_, upkeep_options(config), log_),
       scheduler_([this](const std::stop_token& stop) { schedule(stop); }),
-      worker_thread_([this](const std::stop_token& stop) { work(stop); }) {}
+      worker_thread_([this](const std::stop_token& stop) { work(stop); }),
+      trainer_thread_([this](const std::stop_token& stop) { train(stop); }) {}
 
 WorkerRole::~WorkerRole() {
     scheduler_.request_stop();
     worker_thread_.request_stop();
+    trainer_thread_.request_stop();
 }
 
 void WorkerRole::schedule(const std::stop_token& stop) {
@@ -210,72 +215,47 @@ base::Status WorkerRole::enqueue_due(store::JobStore& jobs, const store::Target&
 
 void WorkerRole::work(const std::stop_token& stop) {
     Trouble trouble("worker_waits", log_);
-    store::JobStore jobs(repository_);
     const std::array<std::string, 3> kinds{std::string(analysis_job_kind), std::string(pattern_job_kind),
                                            std::string(parameter_job_kind)};
     while (!stop.stop_requested()) {
-        auto job = jobs.claim(worker_, kinds, lease);
-        if (!job) {
-            trouble.is(job.error());
-        } else {
-            trouble.over();
-            if (*job) {
-                run_job(**job, stop);
-                continue;
-            }
+        const auto done = run_next_job(kinds, stop);
+        if (done) trouble.over();
+        if (!done) trouble.is(done.error());
+        if (!done || !*done) wait_for(stop, job_poll_period);
+    }
+}
+
+void WorkerRole::train(const std::stop_token& stop) {
+    Trouble trouble("trainer_waits", log_), untended("models_untended", log_);
+    const std::array kinds{std::string(training_job_kind)};
+    std::optional<base::Timestamp> last_upkeep;
+    while (!stop.stop_requested()) {
+        const auto done = run_next_job(kinds, stop);
+        if (done) trouble.over();
+        if (!done) trouble.is(done.error());
+        if (done && *done) continue;
+        const base::Timestamp now = clock_.now();
+        if (done && (!last_upkeep || now - *last_upkeep >= upkeep_period)) {
+            last_upkeep = now;
+            const auto kept = upkeep_.run(now);
+            if (kept) untended.over();
+            if (!kept) untended.is(kept.error());
         }
         wait_for(stop, job_poll_period);
     }
 }
 
-void WorkerRole::run_job(const store::Job& job, const std::stop_token& stop) {
-    store::JobStore jobs(repository_);
-    // The lease must outlive a long stage: it is renewed beside the work, and its loss ends the work at the next stage.
-    std::mutex mutex;
-    double progress = 0;
-    std::string stage = "starting";
-    auto state = store::LeaseState::held;
-    std::jthread heart([&](const std::stop_token& heart_stop) {
-        while (!heart_stop.stop_requested()) {
-            double progress_now = 0;
-            std::string stage_now;
-            {
-                const std::lock_guard lock(mutex);
-                progress_now = progress;
-                stage_now = stage;
-            }
-            if (auto beat = jobs.heartbeat(job, progress_now, stage_now, lease)) {
-                const std::lock_guard lock(mutex);
-                state = *beat;
-            }
-            wait_for(heart_stop, lease / 3);
-        }
-    });
-    auto outcome = do_job(job, [&](double progress_now, std::string_view stage_now) {
-        const std::lock_guard lock(mutex);
-        progress = progress_now;
-        stage = stage_now;
-        return state == store::LeaseState::held && !stop.stop_requested();
-    });
-    heart.request_stop();
-    heart.join();
-    if (state == store::LeaseState::lost) return;
-    if (state == store::LeaseState::cancel_requested) {
-        static_cast<void>(jobs.acknowledge_cancel(job));
-        return;
-    }
-    if (!outcome) {
-        // At the end of its attempts the job is failed; the schedule makes another in its time.
-        log_.warning("job_failed", {{"kind", job.kind}, {"problem", outcome.error().to_string()}});
-        static_cast<void>(
-            jobs.fail(job, outcome.error().to_string(), outcome.error().code == base::ErrorCode::retry_later));
-        return;
-    }
-    static_cast<void>(jobs.complete(job, *outcome));
+base::Result<bool> WorkerRole::run_next_job(std::span<const std::string> kinds, const std::stop_token& stop) {
+    PGANALYTICS_ASSIGN(const auto job, store::JobStore(repository_).claim(worker_, kinds, job_lease));
+    if (!job) return false;
+    run_claimed_job(
+        repository_, *job, stop, [&](const GoOn& go_on) { return do_job(*job, go_on); }, log_);
+    return true;
 }
 
 base::Result<std::string> WorkerRole::do_job(const store::Job& job, const GoOn& go_on) {
     if (job.kind == pattern_job_kind) return detect_for(job, go_on);
+    if (job.kind == training_job_kind) return train_for(job, go_on);
     if (job.kind == parameter_job_kind) {
         PGANALYTICS_ASSIGN(const auto request, read_parameter_request(job.payload_json));
         PGANALYTICS_ASSIGN(const auto outcomes,
@@ -287,6 +267,16 @@ base::Result<std::string> WorkerRole::do_job(const store::Job& job, const GoOn& 
                            "It is made with a target_id.", "target_id"};
     }
     return analyze_for(*job.target_id, go_on);
+}
+
+base::Result<std::string> WorkerRole::train_for(const store::Job& job, const GoOn& go_on) {
+    PGANALYTICS_ASSIGN(const auto request, read_training_request(job.payload_json));
+    PGANALYTICS_ASSIGN(const auto trained, train_performance_model(repository_, clock_, request, job.id, go_on));
+    log_.info("trained", {{"model", base::to_integer(trained.stored.id)},
+                          {"database", request.database_name},
+                          {"active", trained.activated},
+                          {"comparison", trained.comparison}});
+    return to_json(trained).dump();
 }
 
 base::Result<std::string> WorkerRole::detect_for(const store::Job& job, const GoOn& go_on) {

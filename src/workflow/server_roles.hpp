@@ -1,8 +1,8 @@
 #pragma once
 // What a running server does beside answering HTTP, each part a role that can run alone in a process of its own:
 // collecting (targets claimed under a lease, so that collectors shard by themselves) and working (jobs claimed under a
-// lease; the schedule that enqueues them; retention). Threads are owned by the objects and end with them. A repository
-// that goes away is waited for: roles say so once and go on by themselves when it is back.
+// lease; the schedule that enqueues them; retention; the watch over models). Threads are owned by the objects and end
+// with them. A repository that goes away is waited for: roles say so once and go on by themselves when it is back.
 
 #include <chrono>
 #include <condition_variable>
@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -24,6 +25,8 @@
 #include "store/retention.hpp"
 #include "store/targets.hpp"
 #include "workflow/analysis_job.hpp"
+#include "workflow/job_runner.hpp"
+#include "workflow/model_upkeep.hpp"
 #include "workflow/pattern_job.hpp"
 
 namespace pganalytics::workflow {
@@ -62,10 +65,14 @@ class WorkerRole {
   private:
     void schedule(const std::stop_token& stop);
     void work(const std::stop_token& stop);
-    void run_job(const store::Job& job, const std::stop_token& stop);
-    using GoOn = std::function<bool(double progress, std::string_view stage)>;
+    /// Trains, and watches what was trained, beside the other work: a training takes its time.
+    void train(const std::stop_token& stop);
+    /// Whether there was a job of one of `kinds`; it has ended when this comes back.
+    [[nodiscard]] base::Result<bool> run_next_job(std::span<const std::string> kinds, const std::stop_token& stop);
+    using GoOn = JobGoOn;
     /// The job's result as JSON.
     [[nodiscard]] base::Result<std::string> do_job(const store::Job& job, const GoOn& go_on);
+    [[nodiscard]] base::Result<std::string> train_for(const store::Job& job, const GoOn& go_on);
     [[nodiscard]] base::Result<std::string> analyze_for(base::TargetId target, const GoOn& go_on);
     [[nodiscard]] base::Result<std::string> detect_for(const store::Job& job, const GoOn& go_on);
     /// Whether the job was enqueued; what is queued already counts.
@@ -82,8 +89,10 @@ class WorkerRole {
     store::Retention retention_;
     std::string worker_;
     base::Log log_;
+    ModelUpkeep upkeep_;      // the trainer's own
     std::jthread scheduler_;  // last: they use all of the above
     std::jthread worker_thread_;
+    std::jthread trainer_thread_;
 };
 
 }  // namespace pganalytics::workflow
