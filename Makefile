@@ -5,7 +5,7 @@ JOBS  ?= $(shell nproc)
 # Everything but what runs long (deep) and what needs other versions of PostgreSQL (compat).
 QUICK := -LE 'deep|compat'
 
-.PHONY: run build test test-deep test-compat bench lint format coverage update-cases setup fuzz clean help
+.PHONY: run build test test-deep test-compat bench bench-prediction lint format coverage update-cases setup fuzz clean help
 
 run: build
 	@./$(BUILD)/pganalytics up
@@ -36,6 +36,27 @@ bench: ## benchmarks; figures go to docs/benchmarks.md
 	@cmake --preset bench > /dev/null
 	@cmake --build build-bench -j $(JOBS)
 	@for bench in build-bench/*_bench; do echo "== $$bench"; $$bench || exit 1; done
+
+# What bench-prediction scores on; bench/corpus/README.md.
+CORPUS_SEED ?= 1
+CORPUS = build-bench/corpus-$(CORPUS_SEED)
+SCORE = build-bench/pganalytics evaluate prediction --samples /dev/stdin
+
+bench-prediction: $(CORPUS)/corpus.jsonl.gz ## predictions scored on statements that were really run
+	@cmake --build build-bench -j $(JOBS) --target pganalytics
+	@echo "== schemas that the model has not seen"
+	@gzip -dc $(CORPUS)/corpus.jsonl.gz | $(SCORE) --group schema --folds leave-group-out
+	@echo "== templates that the model has not seen"
+	@gzip -dc $(CORPUS)/corpus.jsonl.gz | $(SCORE) --group template --folds leave-group-out
+	@echo "== repeated statements, from their past"
+	@gzip -dc $(CORPUS)/repeated.jsonl.gz | $(SCORE) --group template --folds time
+
+$(CORPUS)/corpus.jsonl.gz:
+	@scripts/setup --bench
+	@cmake --preset bench > /dev/null
+	@cmake --build build-bench -j $(JOBS) --target prediction_corpus
+	build-bench/prediction_corpus --schemas bench/corpus/schemas --out $(CORPUS) --seed $(CORPUS_SEED) --jobs $(JOBS)
+	@gzip -f $(CORPUS)/corpus.jsonl $(CORPUS)/repeated.jsonl && rm -r $(CORPUS)/parts
 
 lint: ## formatting, layering, scripts, clang-tidy
 	@scripts/setup --lint

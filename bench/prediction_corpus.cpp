@@ -66,13 +66,19 @@ class Worker {
   private:
     base::Status measure(Server& server) {
         std::vector<std::pair<std::string, std::unique_ptr<SchemaMeasurement>>> done;
+        base::Status wrong;
         for (auto at = next_++; at < schemas_.size(); at = next_++) {
             const auto& schema = schemas_[at];
             auto files = std::make_shared<Files>(options_.out / "parts", schema.name);
             auto one = std::make_unique<SchemaMeasurement>(
                 server, schema, options_.plan,
                 [files](Part part, const std::string& line) { files->write(part, line); });
-            PGANALYTICS_RETURN_IF_ERROR(one->measure());
+            // What is wrong with one schema must not cost the measurements of the others.
+            if (auto measured = one->measure(); !measured) {
+                std::cerr << fmt::format("{}: {}\n", schema.name, measured.error().to_string());
+                wrong = measured;
+                continue;
+            }
             const auto& counts = one->counts();
             std::cerr << fmt::format("{}: {} pairs of {} templates in {:.0f} s; {} timed out, {} failed\n", schema.name,
                                      counts.pairs, counts.templates, counts.seconds, counts.timed_out, counts.failed);
@@ -85,7 +91,7 @@ class Worker {
             PGANALYTICS_RETURN_IF_ERROR(one->drop());
             counts_[name] = one->counts();
         }
-        return {};
+        return wrong;
     }
 
     const Options& options_;
@@ -129,8 +135,9 @@ base::Status make_corpus(const Options& options) {
     for (auto& thread : threads) thread.join();
     fs::remove_all(pattern, failure);
     std::map<std::string, Counts> counts;
+    base::Status wrong;
     for (const auto& worker : workers) {
-        PGANALYTICS_RETURN_IF_ERROR(base::Status(worker.status()));
+        if (!worker.status()) wrong = worker.status();
         counts.insert(worker.counts().begin(), worker.counts().end());
     }
     PGANALYTICS_RETURN_IF_ERROR(join_parts(options, schemas));
@@ -138,7 +145,7 @@ base::Status make_corpus(const Options& options) {
     PGANALYTICS_ASSIGN(const auto summary, summarise(options.out, options.plan.seed, counts, seconds));
     std::ofstream(options.out / "summary.json") << summary.dump(2) << '\n';
     std::cout << summary.dump(2) << '\n';
-    return {};
+    return wrong;
 }
 
 }  // namespace

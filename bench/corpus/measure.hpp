@@ -19,8 +19,8 @@ namespace pganalytics::corpus {
 struct Plan {
     std::uint64_t seed = 1;
     std::vector<double> scales{1, 0.1};  ///< the first one's databases stay for the rounds
-    int generated_templates = 36;        ///< a schema, beside those of its file
-    int draws = 4;                       ///< statements a template, scale and set of indexes
+    int generated_templates = 60;        ///< a schema, beside those of its file
+    int draws = 3;                       ///< statements a template, scale and set of indexes
     int rounds = 6;
     int repeated_statements = 40;  ///< a schema, in each round
 };

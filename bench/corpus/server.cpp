@@ -173,8 +173,11 @@ void Server::advise_files(bool write_first) const {
     for (const auto& entry : std::filesystem::directory_iterator(folder, failure)) {
         const int descriptor = open(entry.path().c_str(), (write_first ? O_RDWR : O_RDONLY) | O_CLOEXEC);
         if (descriptor < 0) continue;
-        // Only what is on the disk can leave the kernel's cache.
-        if (write_first) fdatasync(descriptor);
+        // Only what was written can leave the kernel's cache. Nothing here has to outlive a crash, so the file system's
+        // journal, for which fdatasync would wait with each of some hundred files, is left out.
+        if (write_first)
+            sync_file_range(descriptor, 0, 0,
+                            SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
         posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED);
         close(descriptor);
     }

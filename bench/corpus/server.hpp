@@ -38,7 +38,7 @@ class Server {
     [[nodiscard]] base::Status use(std::string_view name);
     /// The statements of a schema file, without a time-out; random() starts anew from the seed.
     [[nodiscard]] base::Status run(const std::vector<std::string>& statements, double seed);
-    /// VACUUM, ANALYZE, CHECKPOINT, and all files on the disk.
+    /// VACUUM, ANALYZE, CHECKPOINT, and all pages written to the disk.
     [[nodiscard]] base::Status settle();
     [[nodiscard]] postgres::Connection& connection() { return *connection_; }
 

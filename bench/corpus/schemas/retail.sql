@@ -13,7 +13,7 @@ insert into promotions select i, 1 + floor({rows 8000} * power(random(), 2))::in
 from (select i, date '2024-01-01' + floor(180 * random())::int s from generate_series(1, {rows 3000}) i) drawn;
 create table receipts (receipt bigint not null, line smallint not null, sold timestamp not null, sold_on date not null, till_id int not null, cashier_id int, good_id int not null, quantity numeric(8, 3) not null, price numeric(10, 2) not null, reduced numeric(10, 2) not null, promotion_id int, customer_card text, payment text not null, remark text);
 insert into receipts
-select i / 4, i % 4, s, s::date, 1 + ((i / 4) * 7919) % 600, case when ((i / 4) * 7919) % 600 % 6 >= 2 then 1 + ((i / 4) * 104729) % 1200 end, 1 + floor({rows 8000} * power(random(), 3))::int, (1 + floor(5 * power(random(), 4)))::numeric(8, 3),
+select i / 4, i % 4, s, s::date, 1 + ((i / 4) * 7919::bigint) % 600, case when ((i / 4) * 7919::bigint) % 600 % 6 >= 2 then 1 + ((i / 4) * 104729::bigint) % 1200 end, 1 + floor({rows 8000} * power(random(), 3))::int, (1 + floor(5 * power(random(), 4)))::numeric(8, 3),
        (exp(4 * random()))::numeric(10, 2), 0, case when random() < 0.12 then 1 + floor({rows 3000} * random())::int end, case when (i / 4) % 5 < 2 then 'K' || ((i / 4) * 31) % {rows 20000} end, (array['card', 'cash', 'phone'])[1 + floor(3 * power(random(), 2))::int],
        case when random() < 0.03 then repeat('remark ' || md5(i::text), 4) end
 from (select i, timestamp '2024-01-01' + (i / 4) * interval '180 days' / ({rows 400000} / 4) s from generate_series(0, {rows 400000}) i) drawn;
