@@ -5,6 +5,7 @@
 
 #include <toml++/toml.h>
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <fstream>
 #include <limits>
@@ -160,6 +161,24 @@ std::vector<SettingSpec> make_settings() {
             config.training_model_type = std::string(value);
             return {};
         });
+    add("redis.url", "",
+        "Redis that keeps predictions for several processes: redis://[user@]host[:port][/database] or "
+        "unix:///path. Empty: each process keeps its own.",
+        [](Config& config, std::string_view value) -> Status {
+            config.redis_url = std::string(value);
+            return {};
+        });
+    add(
+        "redis.password", "", "Password of that Redis.",
+        [](Config& config, std::string_view value) -> Status {
+            config.redis_password = Secret(std::string(value));
+            return {};
+        },
+        true);
+    add("redis.timeout_milliseconds", "5", "How long to wait for an answer of that Redis.",
+        number_between(1, 1000, [](Config& config, std::int64_t n) {
+            config.redis_timeout = std::chrono::milliseconds(n);
+        }));
     add("sample.seed", "0",
         "Seed of the sample shop that `up` starts when it has no target; 0 is the shop with plain names.",
         number_between(0, std::numeric_limits<std::int32_t>::max(),

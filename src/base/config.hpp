@@ -61,6 +61,10 @@ struct Config {
     int training_lookback_days = 90;
     std::string training_model_type = "gradient_boosting";
 
+    std::string redis_url;  ///< empty: predictions are cached in this process only
+    Secret redis_password;
+    std::chrono::milliseconds redis_timeout{5};
+
     std::int64_t sample_seed = 0;
     double sample_scale = 1.0;
 
