@@ -22,6 +22,7 @@ struct StatementActivity {
     double calls = 0;
     double time_ms = 0;
     double pages = 0;  ///< shared buffers hit and read; 0 where unknown
+    double rows = 0;
 };
 
 /// What is known of one job: `activity` of its statements, in any order.
