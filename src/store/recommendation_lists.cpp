@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "store/recommendations.hpp"
-#include "store/values.hpp"
+#include "store/records.hpp"
 
 namespace pganalytics::store {
 namespace {
@@ -11,45 +11,55 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-std::string recommendation_columns() {
-    return "o.id, o.target_id, o.database_name, o.query_hash, o.query_hashes, o.rule, o.source_type, o.source_id, "
-           "o.recommendation_text, "
-           "o.detailed_explanation, o.statement, o.rollback_statement, o.estimated_improvement_percent, "
-           "o.confidence_score, o.urgency_score, o.roi_score, "
-           "o.implementation_complexity, o.evidence, o.is_dismissed, o.dismissal_reason, "
-           "(select i.status from pganalytics.optimization_implementations as i where i.recommendation_id = o.id "
-           "order by i.implementation_timestamp desc, i.implementation_id desc limit 1), o.is_stale, " +
-           microseconds_of("o.created_at") + ", " + microseconds_of("o.updated_at");
-}
+constexpr Columns recommendation_columns(
+    column("o.id", &Recommendation::id), column("o.target_id", &Recommendation::target_id),
+    column("o.database_name", &Recommendation::database_name), column("o.query_hash", &Recommendation::query_hash),
+    column("o.query_hashes", &Recommendation::query_hashes_json), column("o.rule", &Recommendation::rule),
+    column("o.source_type", &Recommendation::source_type), column("o.source_id", &Recommendation::source_id),
+    column("o.recommendation_text", &Recommendation::recommendation_text),
+    column("o.detailed_explanation", &Recommendation::detailed_explanation),
+    column("o.statement", &Recommendation::statement),
+    column("o.rollback_statement", &Recommendation::rollback_statement),
+    column("o.estimated_improvement_percent", &Recommendation::estimated_improvement_percent),
+    column("o.confidence_score", &Recommendation::confidence_score),
+    column("o.urgency_score", &Recommendation::urgency_score), column("o.roi_score", &Recommendation::roi_score),
+    column("o.implementation_complexity", &Recommendation::implementation_complexity),
+    column("o.evidence", &Recommendation::evidence_json), column("o.is_dismissed", &Recommendation::is_dismissed),
+    column("o.dismissal_reason", &Recommendation::dismissal_reason),
+    column("(select i.status from pganalytics.optimization_implementations as i where i.recommendation_id = o.id "
+           "order by i.implementation_timestamp desc, i.implementation_id desc limit 1)",
+           &Recommendation::implementation_status),
+    column("o.is_stale", &Recommendation::is_stale), column("o.created_at", &Recommendation::created_at),
+    column("o.updated_at", &Recommendation::updated_at));
 
-Recommendation recommendation_of(const postgres::Rows& rows, std::size_t row) {
-    Recommendation r;
-    r.id = id_cell<base::RecommendationId>(rows, row, 0);
-    r.target_id = id_cell<base::TargetId>(rows, row, 1);
-    r.database_name = rows.text(row, 2);
-    if (const auto hash = rows.integer(row, 3)) r.query_hash = base::QueryHash{*hash};
-    r.query_hashes_json = rows.text(row, 4);
-    r.rule = rows.text(row, 5);
-    r.source_type = rows.text(row, 6);
-    r.source_id = rows.integer(row, 7);
-    r.recommendation_text = rows.text(row, 8);
-    r.detailed_explanation = rows.text(row, 9);
-    r.statement = rows.text(row, 10);
-    r.rollback_statement = rows.text(row, 11);
-    r.estimated_improvement_percent = rows.number(row, 12).value_or(0);
-    r.confidence_score = rows.number(row, 13).value_or(0);
-    r.urgency_score = rows.number(row, 14).value_or(0);
-    r.roi_score = rows.number(row, 15).value_or(0);
-    r.implementation_complexity = rows.text(row, 16);
-    r.evidence_json = rows.text(row, 17);
-    r.is_dismissed = rows.boolean(row, 18);
-    r.dismissal_reason = optional_text_cell(rows, row, 19);
-    r.implementation_status = optional_text_cell(rows, row, 20);
-    r.is_stale = rows.boolean(row, 21);
-    r.created_at = time_cell(rows, row, 22);
-    r.updated_at = time_cell(rows, row, 23);
-    return r;
-}
+constexpr Columns rewrite_columns(
+    column("id", &RewriteSuggestion::id), column("target_id", &RewriteSuggestion::target_id),
+    column("database_name", &RewriteSuggestion::database_name), column("query_hash", &RewriteSuggestion::query_hash),
+    column("fingerprint_hash", &RewriteSuggestion::fingerprint_hash),
+    column("suggestion_type", &RewriteSuggestion::suggestion_type),
+    column("description", &RewriteSuggestion::description),
+    column("original_query", &RewriteSuggestion::original_query),
+    column("suggested_rewrite", &RewriteSuggestion::suggested_rewrite),
+    column("alternatives", &RewriteSuggestion::alternatives), column("reasoning", &RewriteSuggestion::reasoning),
+    column("estimated_improvement_percent", &RewriteSuggestion::estimated_improvement_percent),
+    column("confidence_score", &RewriteSuggestion::confidence_score),
+    column("evidence", &RewriteSuggestion::evidence_json), column("dismissed", &RewriteSuggestion::dismissed),
+    column("implemented", &RewriteSuggestion::implemented),
+    column("implementation_notes", &RewriteSuggestion::implementation_notes),
+    column("created_at", &RewriteSuggestion::created_at), column("updated_at", &RewriteSuggestion::updated_at));
+
+constexpr Columns parameter_columns(
+    column("id", &ParameterSuggestion::id), column("target_id", &ParameterSuggestion::target_id),
+    column("database_name", &ParameterSuggestion::database_name),
+    column("query_hash", &ParameterSuggestion::query_hash),
+    column("parameter_name", &ParameterSuggestion::parameter_name),
+    column("current_value", &ParameterSuggestion::current_value),
+    column("recommended_value", &ParameterSuggestion::recommended_value),
+    column("applies_as", &ParameterSuggestion::applies_as), column("reasoning", &ParameterSuggestion::reasoning),
+    column("estimated_improvement_percent", &ParameterSuggestion::estimated_improvement_percent),
+    column("confidence_score", &ParameterSuggestion::confidence_score),
+    column("evidence", &ParameterSuggestion::evidence_json), column("created_at", &ParameterSuggestion::created_at),
+    column("updated_at", &ParameterSuggestion::updated_at));
 
 Error no_such_recommendation(base::RecommendationId id) {
     return {.code = ErrorCode::not_found,
@@ -60,24 +70,31 @@ Error no_such_recommendation(base::RecommendationId id) {
 
 base::Result<Recommendation> one_recommendation(postgres::Connection& connection, base::RecommendationId id) {
     PGANALYTICS_ASSIGN(const auto rows,
-                       connection.query("select " + recommendation_columns() +
+                       connection.query("select " + recommendation_columns.list() +
                                             " from pganalytics.optimization_recommendations as o where o.id = $1",
                                         {sql_text(id)}));
     if (rows.empty()) return no_such_recommendation(id);
-    return recommendation_of(rows, 0);
+    return recommendation_columns.read(rows, 0);
 }
 
-/// Of one query, best confidence first; target and database narrow it where given.
-base::Result<postgres::Rows> suggestions(postgres::Connection& connection, std::string_view table,
-                                         const std::string& columns, std::optional<base::QueryHash> query_hash,
-                                         std::optional<base::TargetId> target,
-                                         const std::optional<std::string>& database_name, std::size_t limit) {
-    return connection.query(
-        "select " + columns + " from pganalytics." + std::string(table) +
-            " where ($1::bigint is null or query_hash = $1) and not is_stale and ($2::integer is null or target_id = "
-            "$2) "
-            "and ($3::text is null or database_name = $3) order by confidence_score desc, id limit $4::bigint",
-        {sql_optional(query_hash), sql_optional(target), sql_optional(database_name), std::to_string(limit)});
+/// Of one query where it is given, best confidence first; target and database narrow it where given.
+template <typename Suggestion, typename... Filled>
+base::Result<std::vector<Suggestion>> suggestions(Repository& repository, std::string_view table,
+                                                  const Columns<Suggestion, Filled...>& columns,
+                                                  const std::optional<base::QueryHash>& query_hash,
+                                                  const std::optional<base::TargetId>& target,
+                                                  const std::optional<std::string>& database_name, std::size_t limit) {
+    return repository.with_connection([&](postgres::Connection& connection) -> base::Result<std::vector<Suggestion>> {
+        PGANALYTICS_ASSIGN(const auto rows,
+                           connection.query("select " + columns.list() + " from pganalytics." + std::string(table) +
+                                                " where ($1::bigint is null or query_hash = $1) and not is_stale "
+                                                "and ($2::integer is null or target_id = $2) "
+                                                "and ($3::text is null or database_name = $3) "
+                                                "order by confidence_score desc, id limit $4::bigint",
+                                            {sql_optional(query_hash), sql_optional(target),
+                                             sql_optional(database_name), std::to_string(limit)}));
+        return columns.read_all(rows);
+    });
 }
 
 }  // namespace
@@ -101,7 +118,7 @@ base::Result<Page<Recommendation>> RecommendationStore::list(const Recommendatio
         PGANALYTICS_ASSIGN(
             const auto rows,
             connection.query(
-                "select " + recommendation_columns() +
+                "select " + recommendation_columns.list() +
                     " from pganalytics.optimization_recommendations as o where not o.is_stale "
                     "and ($1::integer is null or o.target_id = $1) and ($2::text is null or o.database_name = $2) "
                     "and ($3::text is null or o.source_type = $3) and o.estimated_improvement_percent >= $4::double "
@@ -111,14 +128,9 @@ base::Result<Page<Recommendation>> RecommendationStore::list(const Recommendatio
                     "$7::bigint)) "
                     "order by o.roi_score desc, o.id limit $8::bigint",
                 parameters));
-        Page<Recommendation> page;
-        for (std::size_t row = 0; row < rows.size() && row < filter.limit; ++row)
-            page.items.push_back(recommendation_of(rows, row));
-        if (rows.size() > filter.limit && !page.items.empty()) {
-            page.next_cursor =
-                make_cursor("recommendations", {page.items.back().roi_score, base::to_integer(page.items.back().id)});
-        }
-        return page;
+        return recommendation_columns.read_page(rows, filter.limit, "recommendations", [](const Recommendation& last) {
+            return nlohmann::json{last.roi_score, base::to_integer(last.id)};
+        });
     });
 }
 
@@ -145,77 +157,15 @@ base::Result<Recommendation> RecommendationStore::dismiss(base::RecommendationId
 base::Result<std::vector<RewriteSuggestion>> RecommendationStore::rewrite_suggestions(
     base::QueryHash query_hash, std::optional<base::TargetId> target, std::optional<std::string> database_name,
     std::size_t limit) {
-    return repository_->with_connection(
-        [&](postgres::Connection& connection) -> base::Result<std::vector<RewriteSuggestion>> {
-            PGANALYTICS_ASSIGN(const auto rows,
-                               suggestions(connection, "query_rewrite_suggestions",
-                                           "id, target_id, database_name, query_hash, fingerprint_hash, "
-                                           "suggestion_type, description, original_query, suggested_rewrite, "
-                                           "alternatives, reasoning, estimated_improvement_percent, confidence_score, "
-                                           "evidence, dismissed, implemented, implementation_notes, " +
-                                               microseconds_of("created_at") + ", " + microseconds_of("updated_at"),
-                                           query_hash, target, database_name, limit));
-            std::vector<RewriteSuggestion> result;
-            for (std::size_t row = 0; row < rows.size(); ++row) {
-                RewriteSuggestion s;
-                s.id = id_cell<base::SuggestionId>(rows, row, 0);
-                s.target_id = id_cell<base::TargetId>(rows, row, 1);
-                s.database_name = rows.text(row, 2);
-                s.query_hash = id_cell<base::QueryHash>(rows, row, 3);
-                if (const auto family = rows.integer(row, 4)) s.fingerprint_hash = base::FingerprintHash{*family};
-                s.suggestion_type = rows.text(row, 5);
-                s.description = rows.text(row, 6);
-                s.original_query = rows.text(row, 7);
-                s.suggested_rewrite = rows.text(row, 8);
-                s.alternatives = json_strings(rows, row, 9);
-                s.reasoning = rows.text(row, 10);
-                s.estimated_improvement_percent = rows.number(row, 11).value_or(0);
-                s.confidence_score = rows.number(row, 12).value_or(0);
-                s.evidence_json = rows.text(row, 13);
-                s.dismissed = rows.boolean(row, 14);
-                s.implemented = rows.boolean(row, 15);
-                s.implementation_notes = optional_text_cell(rows, row, 16);
-                s.created_at = time_cell(rows, row, 17);
-                s.updated_at = time_cell(rows, row, 18);
-                result.push_back(std::move(s));
-            }
-            return result;
-        });
+    return suggestions(*repository_, "query_rewrite_suggestions", rewrite_columns, query_hash, target, database_name,
+                       limit);
 }
 
 base::Result<std::vector<ParameterSuggestion>> RecommendationStore::parameter_suggestions(
     std::optional<base::QueryHash> query_hash, std::optional<base::TargetId> target,
     std::optional<std::string> database_name, std::size_t limit) {
-    return repository_->with_connection(
-        [&](postgres::Connection& connection) -> base::Result<std::vector<ParameterSuggestion>> {
-            PGANALYTICS_ASSIGN(const auto rows,
-                               suggestions(connection, "parameter_tuning_suggestions",
-                                           "id, target_id, database_name, query_hash, parameter_name, current_value, "
-                                           "recommended_value, applies_as, reasoning, "
-                                           "estimated_improvement_percent, confidence_score, evidence, " +
-                                               microseconds_of("created_at") + ", " + microseconds_of("updated_at"),
-                                           query_hash, target, database_name, limit));
-            std::vector<ParameterSuggestion> result;
-            for (std::size_t row = 0; row < rows.size(); ++row) {
-                ParameterSuggestion s;
-                s.id = id_cell<base::SuggestionId>(rows, row, 0);
-                s.target_id = id_cell<base::TargetId>(rows, row, 1);
-                s.database_name = rows.text(row, 2);
-                s.query_hash = id_cell<base::QueryHash>(rows, row, 3);
-                s.parameter_name = rows.text(row, 4);
-                s.current_value = rows.text(row, 5);
-                s.recommended_value = rows.text(row, 6);
-                s.applies_as = rows.text(row, 7);
-                s.reasoning = rows.text(row, 8);
-                s.estimated_improvement_percent = rows.number(row, 9).value_or(0);
-                s.confidence_score = rows.number(row, 10).value_or(0);
-                s.evidence_json = rows.text(row, 11);
-                s.created_at = time_cell(rows, row, 12);
-                s.updated_at = time_cell(rows, row, 13);
-                result.push_back(std::move(s));
-            }
-            return result;
-        });
+    return suggestions(*repository_, "parameter_tuning_suggestions", parameter_columns, query_hash, target,
+                       database_name, limit);
 }
 
 base::Result<advice::RuleRecord> RecommendationStore::rule_record(std::string_view rule) {
