@@ -4,6 +4,8 @@
 #include <pg_query.h>
 
 #include <algorithm>
+#include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "base/hash.hpp"
@@ -297,6 +299,27 @@ std::string with_blank_after_parameters(std::string_view text) {
     return repaired;
 }
 
+/// What `take` finds in the answer of `call`, a function of libpg_query that parses; `release` frees the answer.
+template <typename Answer, typename Take>
+auto parsed(std::string_view text, Answer (*call)(const char*), void (*release)(Answer), Take take)
+    -> base::Result<std::invoke_result_t<Take, const Answer&>> {
+    PGANALYTICS_ASSIGN(const std::size_t tokens, check_caps(text, Caps{}));
+    const std::string copy(text);
+    std::optional<std::invoke_result_t<Take, const Answer&>> taken;
+    Error error{ErrorCode::fix_input, "", fmt::format("The grammar is PostgreSQL {}'s.", PG_MAJORVERSION), ""};
+    PGANALYTICS_RETURN_IF_ERROR(run_with_stack_for(tokens, [&] {
+        const Answer answer = call(copy.c_str());
+        if (answer.error != nullptr) {
+            error.message = fmt::format("The statement does not parse: {}.", answer.error->message);
+        } else {
+            taken = take(answer);
+        }
+        release(answer);
+    }));
+    if (!taken) return error;
+    return *std::move(taken);
+}
+
 }  // namespace
 
 base::QueryHash query_hash(std::string_view text) {
@@ -309,41 +332,17 @@ base::QueryHash query_hash(std::string_view text) {
 }
 
 base::Result<base::FingerprintHash> fingerprint_hash(std::string_view text) {
-    PGANALYTICS_ASSIGN(const std::size_t tokens, check_caps(text, Caps{}));
-    const std::string copy(text);
-    std::optional<std::uint64_t> fingerprint;
-    Error error{ErrorCode::fix_input, "", fmt::format("The grammar is PostgreSQL {}'s", PG_MAJORVERSION), ""};
-    PGANALYTICS_RETURN_IF_ERROR(run_with_stack_for(tokens, [&copy, &fingerprint, &error] {
-        const PgQueryFingerprintResult result = pg_query_fingerprint(copy.c_str());
-        if (result.error != nullptr) {
-            error.message = fmt::format("The statement does not parse: {}", result.error->message);
-        } else {
-            fingerprint = result.fingerprint;
-        }
-        pg_query_free_fingerprint_result(result);
-    }));
-    if (!fingerprint) return error;
+    PGANALYTICS_ASSIGN(const auto fingerprint,
+                       parsed(text, pg_query_fingerprint, pg_query_free_fingerprint_result,
+                              [](const PgQueryFingerprintResult& result) { return result.fingerprint; }));
     constexpr std::uint64_t positive_bits = (std::uint64_t{1} << 63U) - 1;
-    const auto positive = static_cast<std::int64_t>(*fingerprint & positive_bits);
+    const auto positive = static_cast<std::int64_t>(fingerprint & positive_bits);
     return base::FingerprintHash{positive == 0 ? 1 : positive};
 }
 
 base::Result<std::string> normalise(std::string_view text) {
-    PGANALYTICS_ASSIGN(const std::size_t tokens, check_caps(text, Caps{}));
-    const std::string copy(text);
-    std::optional<std::string> normalised;
-    Error error{ErrorCode::fix_input, "", fmt::format("The grammar is PostgreSQL {}'s", PG_MAJORVERSION), ""};
-    PGANALYTICS_RETURN_IF_ERROR(run_with_stack_for(tokens, [&copy, &normalised, &error] {
-        const PgQueryNormalizeResult result = pg_query_normalize(copy.c_str());
-        if (result.error != nullptr) {
-            error.message = fmt::format("The statement does not parse: {}", result.error->message);
-        } else {
-            normalised = result.normalized_query;
-        }
-        pg_query_free_normalize_result(result);
-    }));
-    if (!normalised) return error;
-    return *std::move(normalised);
+    return parsed(text, pg_query_normalize, pg_query_free_normalize_result,
+                  [](const PgQueryNormalizeResult& result) { return std::string(result.normalized_query); });
 }
 
 }  // namespace pganalytics::sql
