@@ -100,13 +100,17 @@ join pg_namespace n on n.oid = c.relnamespace
 join pg_stats s on s.schemaname = n.nspname and s.tablename = c.relname and s.inherited = (c.relkind = 'p')
 cross join lateral (select s.histogram_bounds::text as bounds) h)";
 
-/// $2: true calls nothing that waits for a lock. $3: longest definition.
-inline constexpr std::string_view indexes = R"(
+/// What is locked so that reading its definition or size would wait. It begins the five queries below, which are not
+/// whole without it. $2 of theirs: true calls nothing that waits for a lock.
+inline constexpr std::string_view locked = R"(
 with locked as materialized (
   select l.relation as oid from pg_locks l
   where l.locktype = 'relation' and l.mode = 'AccessExclusiveLock'
     and l.database = (select oid from pg_database where datname = current_database())
-), mine as materialized (
+))";
+
+/// After `locked`.
+inline constexpr std::string_view indexes = R"(, mine as materialized (
   select x.*, $2::bool or x.indrelid in (select oid from locked) or x.indexrelid in (select oid from locked) as passed
   from unnest($1::oid[]) as chosen(oid)
   join pg_index x on x.indrelid = chosen.oid
@@ -126,13 +130,8 @@ join pg_namespace n on n.oid = i.relnamespace
 join pg_am m on m.oid = i.relam
 order by x.indrelid, x.indexrelid)";
 
-/// As `indexes`; the parts of each, in order.
+/// After `locked`: the parts of each, in order.
 inline constexpr std::string_view index_parts = R"(
-with locked as materialized (
-  select l.relation as oid from pg_locks l
-  where l.locktype = 'relation' and l.mode = 'AccessExclusiveLock'
-    and l.database = (select oid from pg_database where datname = current_database())
-)
 select x.indexrelid, x.indkey[k.place - 1], coalesce(a.attname, ''),
        case
          when x.indkey[k.place - 1] <> 0 then ''
@@ -164,26 +163,16 @@ join pg_class c on c.oid = k.confrelid
 join pg_namespace n on n.oid = c.relnamespace
 order by k.conrelid, k.conname)";
 
-/// As `indexes`.
+/// After `locked`.
 inline constexpr std::string_view checks = R"(
-with locked as materialized (
-  select l.relation as oid from pg_locks l
-  where l.locktype = 'relation' and l.mode = 'AccessExclusiveLock'
-    and l.database = (select oid from pg_database where datname = current_database())
-)
 select k.conrelid, pg_get_constraintdef(k.oid)
 from unnest($1::oid[]) as chosen(oid)
 join pg_constraint k on k.conrelid = chosen.oid and k.contype = 'c' and k.convalidated
 where not $2::bool and k.conrelid not in (select oid from locked)
 order by k.conrelid, k.conname)";
 
-/// As `indexes`: sizes and activity; NULL size where it was passed over.
+/// After `locked`: sizes and activity; NULL size where it was passed over.
 inline constexpr std::string_view activity = R"(
-with locked as materialized (
-  select l.relation as oid from pg_locks l
-  where l.locktype = 'relation' and l.mode = 'AccessExclusiveLock'
-    and l.database = (select oid from pg_database where datname = current_database())
-)
 select c.oid,
        $2::bool or c.oid in (select oid from locked),
        case when not ($2::bool or c.oid in (select oid from locked)) then pg_relation_size(c.oid) end,
@@ -197,13 +186,8 @@ select c.oid,
 from unnest($1::oid[]) as chosen(oid)
 join pg_class c on c.oid = chosen.oid and c.relkind in ('r', 'p', 'm'))";
 
-/// As `indexes`. A view's definition also opens what the view reads, so views over a locked relation are passed over.
-inline constexpr std::string_view views = R"(
-with locked as materialized (
-  select l.relation as oid from pg_locks l
-  where l.locktype = 'relation' and l.mode = 'AccessExclusiveLock'
-    and l.database = (select oid from pg_database where datname = current_database())
-), affected as materialized (
+/// After `locked`. A view's definition also opens what the view reads, so views over a locked relation are passed over.
+inline constexpr std::string_view views = R"(, affected as materialized (
   select r.ev_class as oid
   from pg_depend d
   join pg_rewrite r on r.oid = d.objid

@@ -227,7 +227,8 @@ base::Result<Rows> Reader::query_despite_locks(std::string_view sql, std::string
         Parameters parameters{chosen_, without_waiting ? "true" : "false"};
         // Each query is a transaction of its own: locks that deparsing a view takes end with it.
         const std::vector<std::pair<std::string, Parameters>> statements{
-            {"select set_config('lock_timeout', $1, true)", {lock_patience}}, {std::string(sql), parameters}};
+            {"select set_config('lock_timeout', $1, true)", {lock_patience}},
+            {std::string(catalog_queries::locked).append(sql), parameters}};
         auto results = connection_.pipeline(statements);
         if (results) return std::move((*results)[1]);
         const auto& state = connection_.last_server_error().sqlstate;
@@ -235,7 +236,7 @@ base::Result<Rows> Reader::query_despite_locks(std::string_view sql, std::string
                             state == sqlstate_undefined_table || state.starts_with("XX");
         if (!waited || without_waiting || !connection_.healthy()) return std::move(results).error();
     }
-    return base::Error{base::ErrorCode::retry_later, "The " + std::string(what) + " could not be read", "", ""};
+    return base::Error{base::ErrorCode::retry_later, "The " + std::string(what) + " could not be read.", "", ""};
 }
 
 void Reader::pass_over(const Relation& relation) {
