@@ -1,9 +1,6 @@
 pganalytics_integration_test(collector_catalog_test
   SOURCES collector_catalog_test.cpp
   LIBRARIES test_cluster pganalytics_collector)
-pganalytics_integration_test(collector_sampler_test
-  SOURCES collector_sampler_test.cpp
-  LIBRARIES test_cluster pganalytics_collector)
 pganalytics_integration_test(collector_check_test
   SOURCES collector_check_test.cpp
   LIBRARIES test_cluster pganalytics_collector)
@@ -11,6 +8,9 @@ pganalytics_integration_test(collector_check_test
 add_library(collector_support STATIC collector_support.cpp collector_support.hpp)
 target_include_directories(collector_support PUBLIC ${CMAKE_SOURCE_DIR}/tests)
 target_link_libraries(collector_support PUBLIC test_cluster pganalytics_collector)
+pganalytics_integration_test(collector_sampler_test
+  SOURCES collector_sampler_test.cpp
+  LIBRARIES collector_support)
 pganalytics_integration_test(collector_fleet_test
   SOURCES collector_fleet_test.cpp
   LIBRARIES collector_support)

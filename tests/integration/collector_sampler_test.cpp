@@ -11,33 +11,19 @@
 #include "base/text.hpp"
 #include "collector/server_facts.hpp"
 #include "collector/statement_sampler.hpp"
+#include "integration/collector_support.hpp"
 #include "support/test_cluster.hpp"
 
 namespace pganalytics::collector {
 namespace {
 
+using collector_tests::application;
+using collector_tests::run_times;
 using test_support::TestCluster;
 using test_support::TestClusterOptions;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-/// A connection as an application has it: nothing of its statements says that they are ours.
-postgres::Connection application(const TestCluster& cluster, std::string_view database = "postgres",
-                                 std::string_view user = "postgres") {
-    postgres::ConnectOptions options;
-    options.tagged = false;
-    options.read_only = false;
-    options.application_name = "shop";
-    return cluster.connect(database, user, options);
-}
-
-void run_times(postgres::Connection& client, std::string_view statement, int times) {
-    for (int i = 0; i < times; ++i) {
-        auto rows = client.query(statement);
-        if (!rows) throw std::runtime_error(rows.error().to_string());
-    }
-}
 
 SamplerOptions texts_at_once() {
     SamplerOptions options;
