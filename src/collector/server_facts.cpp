@@ -72,7 +72,7 @@ base::Result<ServerFacts> read_server_facts(postgres::Connection& connection) {
     PGANALYTICS_ASSIGN(const auto results, connection.pipeline(statements));
     const auto& row = results[0];
     if (row.empty())
-        return base::Error{base::ErrorCode::internal, "The server does not know the role that is logged in", "", ""};
+        return base::Error{base::ErrorCode::internal, "The server does not know the role that is logged in.", "", ""};
     ServerFacts facts;
     facts.version.number = static_cast<int>(row.integer(0, 0).value_or(0));
     facts.now = timestamp_of(row, 0, 1).value_or(base::Timestamp{});

@@ -114,7 +114,7 @@ base::Result<CumulativeSample> read_counters(postgres::Connection& connection, c
         }
         return sample;
     }
-    return base::Error{base::ErrorCode::retry_later, "pg_stat_statements is being reset again and again",
+    return base::Error{base::ErrorCode::retry_later, "pg_stat_statements is being reset again and again.",
                        "Find who calls pg_stat_statements_reset(): between two resets nothing can be learnt.", ""};
 }
 

@@ -51,7 +51,7 @@ base::Result<StatementSource> discover_statement_source(postgres::Connection& co
     PGANALYTICS_ASSIGN(const auto rows, connection.query(discover_sql));
     if (rows.empty())
         return base::Error{base::ErrorCode::install_extension,
-                           "pg_stat_statements is not installed in database \"" + connection.database() + "\"",
+                           "pg_stat_statements is not installed in database \"" + connection.database() + "\".",
                            "Run there: CREATE EXTENSION pg_stat_statements;", ""};
     StatementSource source;
     source.schema = rows.text(0, 0);
@@ -64,7 +64,7 @@ base::Result<StatementSource> discover_statement_source(postgres::Connection& co
         if (!is_known(column)) source.unknown_columns.push_back(column);
     if (!source.has_column("queryid") || !source.has_column("total_exec_time"))
         return base::Error{base::ErrorCode::install_extension,
-                           "pg_stat_statements " + source.version_text + " is too old: it lacks total_exec_time",
+                           "pg_stat_statements " + source.version_text + " is too old: it lacks total_exec_time.",
                            "Run: ALTER EXTENSION pg_stat_statements UPDATE;", ""};
     return source;
 }

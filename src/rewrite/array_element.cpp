@@ -114,7 +114,7 @@ base::Result<const pg_query::TypeName*> common_cast(const InList& list) {
         const auto item = list_item(node);
         const auto* cast = item->cast;
         if (cast != nullptr && (cast->typmods_size() > 0 || cast->array_bounds_size() > 0)) {
-            return turned_down("The list's items are cast to a type with a modifier, which an array would not repeat");
+            return turned_down("The list's items are cast to a type with a modifier, which an array would not repeat.");
         }
         if (is_first) {
             first = cast;
@@ -124,7 +124,7 @@ base::Result<const pg_query::TypeName*> common_cast(const InList& list) {
         const bool same =
             (cast == nullptr) == (first == nullptr) &&
             (cast == nullptr || cast->names().rbegin()->string().sval() == first->names().rbegin()->string().sval());
-        if (!same) return turned_down("The list's items are cast to different types");
+        if (!same) return turned_down("The list's items are cast to different types.");
     }
     return first;
 }
@@ -142,7 +142,7 @@ base::Result<ElementType> element_type_of(const InList& list, const catalog::Col
     const auto of_column = element_type_of(column);
     if (!of_column) {
         return turned_down(
-            fmt::format("Equality of the type {} in a list and in an array is not covered by the proof", column.type));
+            fmt::format("Equality of the type {} in a list and in an array is not covered by the proof.", column.type));
     }
     PGANALYTICS_ASSIGN(const auto* cast, common_cast(list));
     ElementType type = *of_column;
@@ -151,7 +151,7 @@ base::Result<ElementType> element_type_of(const InList& list, const catalog::Col
         const bool comparable = known != nullptr && known->kind == type.kind &&
                                 (known->kind == ElementKind::integer || known->element == type.sql_name);
         if (!comparable) {
-            return turned_down(fmt::format("The list's items are cast to {}, the column is {}",
+            return turned_down(fmt::format("The list's items are cast to {}, the column is {}.",
                                            cast->names().rbegin()->string().sval(), column.type));
         }
         type = made_of(*known);
@@ -160,9 +160,9 @@ base::Result<ElementType> element_type_of(const InList& list, const catalog::Col
         const auto item = list_item(node);
         if (item->constant == nullptr) continue;
         if (item->constant->isnull())
-            return turned_down("The list holds a NULL, which deserves a look before anything");
+            return turned_down("The list holds a NULL, which deserves a look before anything.");
         if (!is_of(*item->constant, type)) {
-            return turned_down(fmt::format("The list's value {} is not of the column's type {}",
+            return turned_down(fmt::format("The list's value {} is not of the column's type {}.",
                                            literal_text(*item->constant), column.type));
         }
     }

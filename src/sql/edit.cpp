@@ -112,7 +112,7 @@ base::Result<std::pair<std::size_t, std::size_t>> balanced_span(const std::vecto
             if (expected_closers.empty()) return std::pair{begin, token.end};
         }
     }
-    return Error{ErrorCode::fix_input, "No balanced parentheses stand there", "", ""};
+    return Error{ErrorCode::fix_input, "No balanced parentheses stand there.", "", ""};
 }
 
 }  // namespace pganalytics::sql

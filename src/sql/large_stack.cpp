@@ -26,8 +26,8 @@ base::Status run_with_stack_for(std::size_t tokens, const std::function<void()>&
     const int failed = pthread_create(&thread, &attributes, run, const_cast<std::function<void()>*>(&work));
     pthread_attr_destroy(&attributes);
     if (failed != 0) {
-        return base::Error{base::ErrorCode::retry_later, "No thread with a large stack could be started for parsing",
-                           "Raise the limits on threads and address space (ulimit -u, ulimit -v)", ""};
+        return base::Error{base::ErrorCode::retry_later, "No thread with a large stack could be started for parsing.",
+                           "Raise the limits on threads and address space (ulimit -u, ulimit -v).", ""};
     }
     pthread_join(thread, nullptr);
     return {};

@@ -69,12 +69,12 @@ base::Result<Tree> parse(std::string_view text, const Caps& caps) {
     PGANALYTICS_ASSIGN(const std::size_t tokens, check_caps(text, caps));
     std::string copy(text);
     std::unique_ptr<pg_query::ParseResult> message;
-    Error error{ErrorCode::internal, "The parser's answer cannot be decoded", "", ""};
+    Error error{ErrorCode::internal, "The parser's answer cannot be decoded.", "", ""};
     PGANALYTICS_RETURN_IF_ERROR(run_with_stack_for(tokens, [&] {
         const PgQueryProtobufParseResult result = pg_query_parse_protobuf(copy.c_str());
         if (result.error != nullptr) {
-            error = Error{ErrorCode::fix_input, fmt::format("The statement does not parse: {}", result.error->message),
-                          fmt::format("Look at character {} (grammar of PostgreSQL {}; newer syntax is not known)",
+            error = Error{ErrorCode::fix_input, fmt::format("The statement does not parse: {}.", result.error->message),
+                          fmt::format("Look at character {} (grammar of PostgreSQL {}; newer syntax is not known).",
                                       result.error->cursorpos, PG_MAJORVERSION),
                           ""};
         } else {
@@ -88,7 +88,7 @@ base::Result<Tree> parse(std::string_view text, const Caps& caps) {
 
 base::Result<std::string> deparse(const pg_query::ParseResult& message) {
     std::string text;
-    Error error{ErrorCode::unsupported, "The statement cannot be written back as SQL", "", ""};
+    Error error{ErrorCode::unsupported, "The statement cannot be written back as SQL.", "", ""};
     bool done = false;
     PGANALYTICS_RETURN_IF_ERROR(
         run_with_stack_for(count_messages(message, tokens_for_callers_stack), [&message, &text, &error, &done] {
@@ -96,7 +96,7 @@ base::Result<std::string> deparse(const pg_query::ParseResult& message) {
             if (!message.SerializeToString(&bytes)) return;
             const PgQueryDeparseResult result = pg_query_deparse_protobuf(PgQueryProtobuf{bytes.size(), bytes.data()});
             if (result.error != nullptr) {
-                error.message = fmt::format("The statement cannot be written back as SQL: {}", result.error->message);
+                error.message = fmt::format("The statement cannot be written back as SQL: {}.", result.error->message);
             } else {
                 text = result.query;
                 done = true;
@@ -107,7 +107,7 @@ base::Result<std::string> deparse(const pg_query::ParseResult& message) {
     // The library's deparser forgets blanks and parentheses now and then: what it wrote must mean what it was given.
     const auto again = parse(text, written_caps);
     if (!again || !equal_apart_from_locations(message.stmts(), again->message().stmts())) {
-        error.message = "The statement, written back as SQL, does not mean the same";
+        error.message = "The statement, written back as SQL, does not mean the same.";
         return error;
     }
     return text;

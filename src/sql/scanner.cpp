@@ -104,23 +104,23 @@ bool is_valid_utf8(std::string_view bytes) {
 
 base::Result<std::vector<RawToken>> scan_tokens(std::string_view text) {
     if (text.find('\0') != std::string_view::npos) {
-        return Error{ErrorCode::unsupported, "The statement contains a NUL byte", "PostgreSQL accepts none", ""};
+        return Error{ErrorCode::unsupported, "The statement contains a NUL byte.", "PostgreSQL accepts none.", ""};
     }
     if (!is_valid_utf8(text)) {
-        return Error{ErrorCode::unsupported, "The statement is not valid UTF-8",
-                     "Convert it; statements of databases in other encodings are counted, not parsed", ""};
+        return Error{ErrorCode::unsupported, "The statement is not valid UTF-8.",
+                     "Convert it; statements of databases in other encodings are counted, not parsed.", ""};
     }
     const std::string terminated(text);
     const std::unique_ptr<PgQueryScanResult, FreeScan> scanned(
         new PgQueryScanResult(pg_query_scan(terminated.c_str())));
     if (scanned->error != nullptr) {
-        return Error{ErrorCode::fix_input, fmt::format("The statement cannot be read: {}", scanned->error->message),
-                     fmt::format("Look at character {}", scanned->error->cursorpos), ""};
+        return Error{ErrorCode::fix_input, fmt::format("The statement cannot be read: {}.", scanned->error->message),
+                     fmt::format("Look at character {}.", scanned->error->cursorpos), ""};
     }
     google::protobuf::Arena arena;
     auto* message = google::protobuf::Arena::CreateMessage<pg_query::ScanResult>(&arena);
     if (!message->ParseFromArray(scanned->pbuf.data, static_cast<int>(scanned->pbuf.len))) {
-        return Error{ErrorCode::internal, "The scanner's answer cannot be decoded", "", ""};
+        return Error{ErrorCode::internal, "The scanner's answer cannot be decoded.", "", ""};
     }
     std::vector<RawToken> tokens;
     tokens.reserve(static_cast<std::size_t>(message->tokens_size()));
@@ -179,23 +179,23 @@ Shapeliness measure(const std::vector<RawToken>& tokens) {
 base::Result<std::size_t> check_caps(std::string_view text, const Caps& caps) {
     if (text.size() > caps.max_bytes) {
         return Error{ErrorCode::too_large,
-                     fmt::format("The statement has {} bytes; at most {} are parsed", text.size(), caps.max_bytes),
-                     "It is still identified and counted", ""};
+                     fmt::format("The statement has {} bytes; at most {} are parsed.", text.size(), caps.max_bytes),
+                     "It is still identified and counted.", ""};
     }
     PGANALYTICS_ASSIGN(const auto tokens, scan_tokens(text));
     const auto shape = measure(tokens);
     if (shape.nesting > caps.max_nesting) {
         return Error{
             ErrorCode::too_large,
-            fmt::format("The statement nests {} levels deep; at most {} are parsed", shape.nesting, caps.max_nesting),
-            "It is still identified and counted", ""};
+            fmt::format("The statement nests {} levels deep; at most {} are parsed.", shape.nesting, caps.max_nesting),
+            "It is still identified and counted.", ""};
     }
     if (shape.operator_chain > caps.max_operator_chain ||
         shape.recursion > caps.max_operator_chain + caps.max_nesting) {
         return Error{ErrorCode::too_large,
-                     fmt::format("The statement chains {} operators; at most {} are parsed",
+                     fmt::format("The statement chains {} operators; at most {} are parsed.",
                                  std::max(shape.operator_chain, shape.recursion), caps.max_operator_chain),
-                     "It is still identified and counted", ""};
+                     "It is still identified and counted.", ""};
     }
     return tokens.size();
 }

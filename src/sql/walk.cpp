@@ -133,7 +133,7 @@ std::vector<std::pair<std::string, std::string>> Shape::base_relations() const {
 
 base::Result<Shape> Analyzer::run(const pg_query::Node& node) {
     if (statement(node, -1, nullptr, nullptr) < 0) {
-        return Error{ErrorCode::unsupported, "The statement is no query", "", ""};
+        return Error{ErrorCode::unsupported, "The statement is no query.", "", ""};
     }
     Shape shape;
     shape.levels.assign(std::make_move_iterator(levels_.begin()), std::make_move_iterator(levels_.end()));
@@ -169,12 +169,12 @@ void Analyzer::fill_used_columns(Shape& shape) const {
 
 base::Result<Shape> analyze(const Tree& tree, const ColumnLookup& columns_of) {
     if (tree.statement_count() != 1) {
-        return Error{ErrorCode::fix_input, fmt::format("The text has {} statements", tree.statement_count()),
-                     "Give one statement", ""};
+        return Error{ErrorCode::fix_input, fmt::format("The text has {} statements.", tree.statement_count()),
+                     "Give one statement.", ""};
     }
     const auto* query = query_inside(tree.statement());
-    if (query == nullptr) return Error{ErrorCode::unsupported, "The statement is no query", "", ""};
-    base::Result<Shape> shape = Error{ErrorCode::internal, "The statement was not analysed", "", ""};
+    if (query == nullptr) return Error{ErrorCode::unsupported, "The statement is no query.", "", ""};
+    base::Result<Shape> shape = Error{ErrorCode::internal, "The statement was not analysed.", "", ""};
     PGANALYTICS_RETURN_IF_ERROR(run_with_stack_for(count_messages(tree.message(), 2 * tokens_for_callers_stack) / 2,
                                                    [&] { shape = Analyzer(columns_of).run(*query); }));
     return shape;

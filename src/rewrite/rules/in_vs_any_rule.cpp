@@ -105,18 +105,19 @@ base::Result<const catalog::Column*> column_of(const InList& list, const sql::Sh
         const auto* predicate = find_predicate(level.predicates, list.node);
         if (predicate == nullptr) continue;
         if (predicate->left.kind != sql::OperandKind::column) {
-            return refuse("What stands left of the list is no plain column, so its type is not known from the catalog");
+            return refuse(
+                "What stands left of the list is no plain column, so its type is not known from the catalog.");
         }
         const auto& column = predicate->left.column;
-        if (!column.has_base()) return refuse(fmt::format("The table of the column {} cannot be told", column.column));
+        if (!column.has_base()) return refuse(fmt::format("The table of the column {} cannot be told.", column.column));
         const auto* relation = inputs.database.find_relation(column.base_schema, column.base_relation);
         const auto* found = relation == nullptr ? nullptr : relation->find_column(column.base_column);
         if (found == nullptr) {
-            return refuse(fmt::format("The catalog has no column {} of {}", column.base_column, column.base_relation));
+            return refuse(fmt::format("The catalog has no column {} of {}.", column.base_column, column.base_relation));
         }
         return found;
     }
-    return refuse("The list stands in no condition of WHERE, ON or HAVING");
+    return refuse("The list stands in no condition of WHERE, ON or HAVING.");
 }
 
 struct Site {
@@ -138,8 +139,8 @@ base::Result<std::vector<Site>> sites_of(const Group& group, const Inputs& input
             const auto& list = member.lists[index];
             if (contents_of(list) == ListContents::mixed) {
                 return base::Error{base::ErrorCode::unsupported,
-                                   "The list mixes parameters and constants, so what is bound would have to change", "",
-                                   ""};
+                                   "The list mixes parameters and constants, so what is bound would have to change.",
+                                   "", ""};
             }
             PGANALYTICS_ASSIGN(auto element, element_type_of(list, *site.column));
             if (&member == &first) site.edit.element = std::move(element);
@@ -189,10 +190,10 @@ base::Status check_plan(const Inputs& inputs, const Member& original, const std:
         return {};
     }
     if (scans_sequentially(after->plan) && !scans_sequentially(before->plan)) {
-        return base::Error{
-            base::ErrorCode::unprocessable,
-            fmt::format("The planner would leave {} for {}", scans_in_words(before->plan), scans_in_words(after->plan)),
-            "", ""};
+        return base::Error{base::ErrorCode::unprocessable,
+                           fmt::format("The planner would leave {} for {}.", scans_in_words(before->plan),
+                                       scans_in_words(after->plan)),
+                           "", ""};
     }
     advice::CostComparison costs;
     costs.query_hash = original.statement->query_hash;
