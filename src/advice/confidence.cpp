@@ -28,6 +28,8 @@ constexpr auto priors = std::to_array<PriorRow>({
     {"work_mem", 0.80, 0.90},
     {"sort_mem", 0.75, 0.85},
     {"batch_size", 0.70, 0.75},
+    {"colliding_batch_jobs", 0.65, 0.80},
+    {"repeated_read", 0.70, 0.85},
 });
 
 /// Continued fraction of the incomplete beta function by the modified Lentz method. Source: Press et al., Numerical

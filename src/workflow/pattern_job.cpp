@@ -11,6 +11,7 @@
 #include "patterns/pattern_json.hpp"
 #include "store/history.hpp"
 #include "workflow/load_series.hpp"
+#include "workflow/workload_job.hpp"
 
 namespace pganalytics::workflow {
 
@@ -68,6 +69,7 @@ class DatabaseDetection {
         result.found = patterns::detect_patterns(history);
         PGANALYTICS_ASSIGN(const auto rows, rows_of(database_name, result.found.patterns));
         PGANALYTICS_ASSIGN(result.saved, store::PatternStore(repository_).save(target_.id, database_name, rows, now_));
+        PGANALYTICS_ASSIGN(result.advised, advise_on_workload(repository_, target_.id, history, result.found, window_));
         return result;
     }
 

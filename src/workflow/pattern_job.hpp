@@ -1,5 +1,6 @@
 #pragma once
-// Pattern detection of a target as a job: series from the history, patterns into the repository. Run by a worker
+// Pattern detection of a target as a job: series from the history, patterns into the repository, and what they advise
+// (workflow/workload_job.hpp). Run by a worker
 // (server_roles.hpp) on a schedule and on request, or at once by a command.
 
 #include <chrono>
@@ -13,6 +14,7 @@
 #include "patterns/detect.hpp"
 #include "store/load_history.hpp"
 #include "store/patterns.hpp"
+#include "store/recommendations.hpp"
 #include "store/repository.hpp"
 #include "store/targets.hpp"
 
@@ -39,6 +41,7 @@ struct DetectedDatabase {
     double days_observed = 0;
     patterns::Detection found;
     store::PatternSaveReport saved;
+    store::SaveReport advised;  ///< recommendations of source_type workload
 };
 
 /// The history of one database as detection reads it. The window is widened to whole hours.
