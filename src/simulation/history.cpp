@@ -8,6 +8,7 @@
 #include <random>
 
 #include "base/hash.hpp"
+#include "simulation/history_catalog.hpp"
 #include "simulation/history_statements.hpp"
 #include "simulation/history_truth.hpp"
 
@@ -17,14 +18,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Run {
+struct Span {
     double begins = 0;  ///< minutes after the history's begin
     double ends = 0;
 };
 
-struct Span {
-    double begins = 0;  ///< minutes after the history's begin
-    double ends = 0;
+struct Run : Span {
+    double stretch = 1;        ///< its length, slowing left out, against the planned one
+    double slowed = 1;         ///< time of a call while another job of its collision runs
+    std::vector<Span> shared;  ///< when that is, disjoint
 };
 
 std::mt19937_64 random_of(std::uint64_t seed, std::string_view what) {
@@ -34,8 +36,31 @@ std::mt19937_64 random_of(std::uint64_t seed, std::string_view what) {
     return std::mt19937_64(hash.digest());
 }
 
-double overlap(double begins, double ends, const Run& run) {
+double overlap(double begins, double ends, const Span& run) {
     return std::max(0.0, std::min(ends, run.ends) - std::max(begins, run.begins));
+}
+
+/// Minutes of undisturbed work that a run gets done between two moments.
+double work_between(const Run& run, double begins, double ends) {
+    double work = overlap(begins, ends, run);
+    for (const Span& shared : run.shared) {
+        work -= overlap(std::max(begins, run.begins), std::min(ends, run.ends), shared) * (1 - 1 / run.slowed);
+    }
+    return work;
+}
+
+/// [begins, ends) of spans that may overlap, as disjoint ones.
+std::vector<Span> united(std::vector<Span> spans) {
+    std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.begins < b.begins; });
+    std::vector<Span> result;
+    for (const Span& span : spans) {
+        if (!result.empty() && span.begins <= result.back().ends) {
+            result.back().ends = std::max(result.back().ends, span.ends);
+        } else {
+            result.push_back(span);
+        }
+    }
+    return result;
 }
 
 }  // namespace
@@ -74,6 +99,7 @@ struct HistorySimulator::State {
     Scenario scenario;
     HistoryOptions options;
     HistoryStatements statements;
+    std::optional<HistoryCatalog> catalog;
     HistoryTruth truth;
     base::Timestamp begins;
     std::int64_t minutes = 0;
@@ -108,12 +134,51 @@ struct HistorySimulator::State {
                     const double length = batch.duration_minutes * std::exp(0.1 * normal(own));
                     if (uniform(own) < batch.skipped) continue;
                     const double start = minute_of(day + std::chrono::minutes{at}) + jitter;
-                    list.push_back({start, start + std::max(0.5, length)});
+                    Run run;
+                    run.begins = start;
+                    run.ends = start + std::max(0.5, length);
+                    run.stretch = (run.ends - run.begins) / batch.duration_minutes;
+                    list.push_back(std::move(run));
                 }
             }
             runs.push_back(std::move(list));
         }
         run_at.assign(runs.size(), 0);
+        for (const PlannedCollision& collision : scenario.collisions) plan_collision(collision);
+    }
+
+    /// Slows the runs of jobs that meet. A slowed run ends later, by which it may be joined for longer: a few rounds
+    /// settle that.
+    void plan_collision(const PlannedCollision& collision) {
+        std::vector<std::size_t> members;
+        for (std::size_t b = 0; b < scenario.batches.size(); ++b) {
+            const auto& names = collision.batches;
+            if (std::find(names.begin(), names.end(), scenario.batches[b].name) != names.end()) members.push_back(b);
+        }
+        for (int round = 0; round < 6; ++round) {
+            const auto before = runs;
+            for (const std::size_t member : members) {
+                for (Run& run : runs[member]) slow_down(run, collision.slowed, member, members, before);
+            }
+        }
+    }
+
+    void slow_down(Run& run, double slowed, std::size_t own, const std::vector<std::size_t>& members,
+                   const std::vector<std::vector<Run>>& all) const {
+        std::vector<Span> shared;
+        for (const std::size_t other : members) {
+            if (other == own) continue;
+            for (const Run& each : all[other]) {
+                if (overlap(run.begins, run.ends, each) > 0) shared.push_back({each.begins, each.ends});
+            }
+        }
+        if (shared.empty()) return;
+        run.shared = united(std::move(shared));
+        run.slowed = slowed;
+        double minutes_shared = 0;
+        for (const Span& each : run.shared) minutes_shared += overlap(run.begins, run.ends, each);
+        const double alone = run.stretch * scenario.batches[own].duration_minutes;
+        run.ends = run.begins + alone + minutes_shared * (1 - 1 / slowed);
     }
 
     void plan_outages() {
@@ -166,9 +231,9 @@ struct HistorySimulator::State {
         return std::poisson_distribution<std::int64_t>(mean)(random);
     }
 
-    void add_calls(SimulatedInterval& interval, const SimulatedStatement& statement, std::int64_t calls,
-                   double mean_time_ms) {
+    void add_calls(SimulatedInterval& interval, std::size_t index, std::int64_t calls, double mean_time_ms) {
         if (calls <= 0) return;
+        const SimulatedStatement& statement = statements.all[index];
         const auto count = static_cast<double>(calls);
         workload::Counters delta;
         delta.calls = calls;
@@ -179,6 +244,7 @@ struct HistorySimulator::State {
         delta.shared_blk_read_time_ms = 0.01 * static_cast<double>(delta.shared_blks_read);
         // Times of single calls spread by about their half.
         delta.sum_squared_deviation_ms2 = count * 0.25 * mean_time_ms * mean_time_ms;
+        catalog->count(index, delta.rows);
         interval.busy += delta.total_exec_time_ms / 60'000;
         interval.statements.push_back({statement.key, interval.begins, interval.ends, delta});
     }
@@ -192,8 +258,7 @@ struct HistorySimulator::State {
             const auto [calls_factor, time_factor] = factors(i, minute);
             const std::int64_t calls = poisson(statement.rate_per_minute * load * calls_factor);
             const double wobble = std::exp(noise.times * normal(random));
-            add_calls(interval, statement, calls,
-                      statement.mean_time_ms * time_factor * std::max(0.2, slower) * wobble);
+            add_calls(interval, i, calls, statement.mean_time_ms * time_factor * std::max(0.2, slower) * wobble);
         }
     }
 
@@ -203,15 +268,16 @@ struct HistorySimulator::State {
             while (at < runs[b].size() && runs[b][at].ends <= minute) ++at;
             if (at == runs[b].size()) continue;
             const Run& run = runs[b][at];
-            const double share = overlap(minute, minute + 1, run) / (run.ends - run.begins);
-            if (share <= 0) continue;
+            const double present = overlap(minute, minute + 1, run);
+            const double work = work_between(run, minute, minute + 1);
+            const double share = work / work_between(run, run.begins, run.ends);
+            if (present <= 0 || share <= 0) continue;
             const PlannedBatch& batch = scenario.batches[b];
             for (const std::size_t each : statements.of_batch[b]) {
                 const SimulatedStatement& statement = statements.all[each];
-                const double stretch = (run.ends - run.begins) / batch.duration_minutes;
                 const std::int64_t calls = std::max<std::int64_t>(1, poisson(batch.calls * share));
-                add_calls(interval, statement, calls,
-                          statement.mean_time_ms * stretch * std::exp(0.1 * normal(random)));
+                add_calls(interval, each, calls,
+                          statement.mean_time_ms * run.stretch * present / work * std::exp(0.1 * normal(random)));
             }
         }
     }
@@ -254,6 +320,8 @@ base::Result<HistorySimulator> HistorySimulator::make(const Scenario& scenario, 
     state->scenario = scenario;
     state->options = options;
     PGANALYTICS_ASSIGN(state->statements, choose_statements(scenario, options.seed));
+    PGANALYTICS_ASSIGN(const auto names, ShopNames::make(options.seed, 1));
+    state->catalog.emplace(names, state->statements.all, options.database_name);
     HistoryTruth& truth = state->truth;
     truth.scenario = scenario.name;
     truth.seed = options.seed;
@@ -276,6 +344,9 @@ const std::vector<SimulatedStatement>& HistorySimulator::statements() const {
 }
 const HistoryTruth& HistorySimulator::truth() const {
     return state_->truth;
+}
+const catalog::Database& HistorySimulator::catalog() const {
+    return state_->catalog->now();
 }
 std::optional<SimulatedInterval> HistorySimulator::next() {
     return state_->next();

@@ -11,6 +11,7 @@
 
 #include "base/ids.hpp"
 #include "base/units.hpp"
+#include "catalog/catalog.hpp"
 #include "simulation/scenario.hpp"
 #include "workload/statement.hpp"
 
@@ -41,6 +42,15 @@ struct PlantedPattern {
     std::string why;
 };
 
+/// Two jobs that slow each other, or a read whose result could be kept.
+struct PlantedAdvice {
+    std::string rule;                                 ///< colliding_batch_jobs, repeated_read
+    std::vector<base::QueryHash> query_hashes;        ///< of the first job, or the read
+    std::vector<base::QueryHash> other_query_hashes;  ///< of the second job
+    double slowed = 1;
+    std::string why;
+};
+
 struct PlantedSpan {
     base::Timestamp begins, ends;
     double calls_factor = 1, time_factor = 1;
@@ -57,6 +67,7 @@ struct HistoryTruth {
     std::vector<PlantedSpan> incidents;
     std::vector<PlantedSpan> outages;
     std::vector<PlantedSpan> changes;  ///< `ends` is that of the history
+    std::vector<PlantedAdvice> advice;
     PlannedNoise noise;
 
     [[nodiscard]] nlohmann::json to_json() const;
@@ -86,6 +97,8 @@ class HistorySimulator {
 
     [[nodiscard]] const std::vector<SimulatedStatement>& statements() const;
     [[nodiscard]] const HistoryTruth& truth() const;
+    /// As the server would show it after the interval given last.
+    [[nodiscard]] const catalog::Database& catalog() const;
     /// Oldest first, one a minute, none where nobody watched; nullopt after the last.
     [[nodiscard]] std::optional<SimulatedInterval> next();
 

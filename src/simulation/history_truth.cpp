@@ -181,6 +181,28 @@ std::vector<base::QueryHash> hashes(const std::vector<std::size_t>& chosen, cons
     return list;
 }
 
+/// Every pair of the jobs of each collision, and the reads worth keeping.
+void plant_advice(const Scenario& scenario, const HistoryStatements& statements, HistoryTruth& truth) {
+    const auto hashes_of = [&](const std::string& batch) {
+        for (std::size_t b = 0; b < scenario.batches.size(); ++b) {
+            if (scenario.batches[b].name == batch) return hashes(statements.of_batch[b], statements);
+        }
+        return std::vector<base::QueryHash>{};
+    };
+    for (const PlannedCollision& collision : scenario.collisions) {
+        for (std::size_t a = 0; a < collision.batches.size(); ++a) {
+            for (std::size_t b = a + 1; b < collision.batches.size(); ++b) {
+                truth.advice.push_back({"colliding_batch_jobs", hashes_of(collision.batches[a]),
+                                        hashes_of(collision.batches[b]), collision.slowed,
+                                        collision.batches[a] + " and " + collision.batches[b]});
+            }
+        }
+    }
+    for (const PlannedBatch& batch : scenario.batches) {
+        if (batch.worth_keeping) truth.advice.push_back({"repeated_read", hashes_of(batch.name), {}, 1, batch.name});
+    }
+}
+
 base::Timestamp after(base::Timestamp begins, double days) {
     return begins + std::chrono::minutes{std::llround(days * 1440)};
 }
@@ -188,6 +210,19 @@ base::Timestamp after(base::Timestamp begins, double days) {
 nlohmann::json hashes_json(const std::vector<base::QueryHash>& list) {
     nlohmann::json json = nlohmann::json::array();
     for (const base::QueryHash each : list) json.push_back(std::to_string(base::to_integer(each)));
+    return json;
+}
+
+nlohmann::json advice_json(const std::vector<PlantedAdvice>& advice) {
+    nlohmann::json json = nlohmann::json::array();
+    for (const PlantedAdvice& each : advice) {
+        nlohmann::json row{{"rule", each.rule}, {"query_hashes", hashes_json(each.query_hashes)}, {"why", each.why}};
+        if (!each.other_query_hashes.empty()) {
+            row["other_query_hashes"] = hashes_json(each.other_query_hashes);
+            row["slowed"] = each.slowed;
+        }
+        json.push_back(std::move(row));
+    }
     return json;
 }
 
@@ -207,6 +242,7 @@ nlohmann::json spans_json(const std::vector<PlantedSpan>& spans) {
 }  // namespace
 
 void plant_truth(const Scenario& scenario, const HistoryStatements& statements, HistoryTruth& truth) {
+    plant_advice(scenario, statements, truth);
     const Week week = planned_calls(scenario, statements);
     plant_peaks(scenario, week, truth);
     plant_cycles(scenario, week, truth);
@@ -251,6 +287,7 @@ nlohmann::json HistoryTruth::to_json() const {
             {"incidents", spans_json(incidents)},
             {"changes", spans_json(changes)},
             {"outages", spans_json(outages)},
+            {"advice", advice_json(advice)},
             {"noise",
              {{"minutes", noise.minutes},
               {"correlation_minutes", noise.correlation_minutes},

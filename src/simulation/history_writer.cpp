@@ -74,6 +74,11 @@ class Writer {
             if (seen_++ % minutes_between_samples == 0) {
                 samples_.push_back(sample_of(*interval, truth.database_name));
             }
+            const auto day = std::chrono::floor<std::chrono::days>(interval->ends);
+            if (day != catalog_day_) {
+                catalog_day_ = day;
+                PGANALYTICS_RETURN_IF_ERROR(ingest_.catalog(target_, history_.catalog(), interval->ends));
+            }
             held_.push_back(std::move(*interval));
             if (held_.size() < intervals_at_once) continue;
             if (progress) progress((held_.back().ends - truth.begins) / base::Seconds(truth.ends - truth.begins));
@@ -110,6 +115,7 @@ class Writer {
     std::vector<SimulatedInterval> held_;
     std::vector<store::ActivitySample> samples_;
     std::size_t seen_ = 0;
+    base::Timestamp catalog_day_{};  ///< of the newest catalog written
     WrittenHistory written_;
 };
 

@@ -71,6 +71,14 @@ class Reader {
         return *value;
     }
 
+    bool truth(std::string_view key, bool otherwise) {
+        const toml::node* node = take(key);
+        if (node == nullptr) return otherwise;
+        const auto value = node->value_exact<bool>();
+        if (!value) return fail(key, "must be true or false"), otherwise;
+        return *value;
+    }
+
     std::vector<std::string> texts(std::string_view key) {
         const toml::node* node = take(key);
         std::vector<std::string> result;
@@ -258,6 +266,7 @@ PlannedBatch read_batch(Reader& reader) {
     batch.skipped = reader.number("skipped", batch.skipped, 0, 1);
     batch.calls = reader.number("calls", batch.calls, 1, huge);
     batch.busy = reader.number("busy", batch.busy, 0.01, 1);
+    batch.worth_keeping = reader.truth("worth_keeping", false);
     return batch;
 }
 
@@ -302,6 +311,18 @@ base::Result<Scenario> parse_scenario(std::string_view toml, std::uint64_t seed)
         scenario.peaks.push_back(std::move(peak));
     });
     reader.each_table("batch", [&](Reader& each) { scenario.batches.push_back(read_batch(each)); });
+    reader.each_table("collision", [&](Reader& each) {
+        PlannedCollision collision;
+        collision.batches = each.texts("batches");
+        collision.slowed = each.number("slowed", 1, 1, 100);
+        if (collision.batches.size() < 2) each.fail("batches", "must name two jobs or more");
+        for (const std::string& name : collision.batches) {
+            const bool is_there = std::any_of(scenario.batches.begin(), scenario.batches.end(),
+                                              [&](const PlannedBatch& batch) { return batch.name == name; });
+            if (!is_there) each.fail("batches", fmt::format("has \"{}\", and no [[batch]] above is called so", name));
+        }
+        scenario.collisions.push_back(std::move(collision));
+    });
     reader.each_table("incident", [&](Reader& each) {
         PlannedIncident incident;
         incident.day = each.number("day", 0, 0, 400);

@@ -30,10 +30,18 @@ struct PlannedBatch {
     std::vector<int> weekdays;
     std::vector<int> days_of_month;
     double duration_minutes = 20;
-    double jitter_minutes = 0;  ///< standard deviation of the start
-    double skipped = 0;         ///< share of the occasions on which it does not run
-    double calls = 100;         ///< of each statement in one run
-    double busy = 0.8;          ///< share of the duration that its statements are running
+    double jitter_minutes = 0;   ///< standard deviation of the start
+    double skipped = 0;          ///< share of the occasions on which it does not run
+    double calls = 100;          ///< of each statement in one run
+    double busy = 0.8;           ///< share of the duration that its statements are running
+    bool worth_keeping = false;  ///< a read whose result could be kept: nobody writes its tables, or seldom
+};
+
+/// Jobs that slow each other: in the minutes in which another one of them runs, each takes so many times as long for a
+/// call, and its run is longer by that.
+struct PlannedCollision {
+    std::vector<std::string> batches;  ///< names, two or more
+    double slowed = 1;
 };
 
 /// Something that happens once. Planted as an outlier, not as a pattern.
@@ -74,6 +82,7 @@ struct Scenario {
     std::array<double, 7> weekdays{};  ///< factor of each day, Monday first
     std::vector<PlannedPeak> peaks;
     std::vector<PlannedBatch> batches;
+    std::vector<PlannedCollision> collisions;
     std::vector<PlannedIncident> incidents;
     std::vector<PlannedChange> changes;
     PlannedNoise noise;

@@ -6,3 +6,9 @@ pganalytics_integration_test(patterns_scenarios_test DEEP
   SOURCES patterns_scenarios_test.cpp
   LIBRARIES pganalytics_simulation nlohmann_json::nlohmann_json)
 set_tests_properties(integration.patterns_scenarios_test PROPERTIES TIMEOUT 1800)
+pganalytics_integration_test(patterns_workload_test
+  SOURCES patterns_workload_test.cpp
+  LIBRARIES pganalytics_simulation nlohmann_json::nlohmann_json)
+add_test(NAME integration.patterns_workload_deep COMMAND patterns_workload_test)
+set_tests_properties(integration.patterns_workload_deep PROPERTIES LABELS deep TIMEOUT 1800
+                     ENVIRONMENT PGANALYTICS_SEEDS=20 FAIL_REGULAR_EXPRESSION "0 tests from 0 test suites ran")

@@ -18,6 +18,7 @@
 #include "simulation/history.hpp"
 #include "simulation/history_score.hpp"
 #include "simulation/history_writer.hpp"
+#include "simulation/workload_score.hpp"
 #include "workflow/repository_access.hpp"
 
 namespace pganalytics::cli {
@@ -50,9 +51,7 @@ base::Result<std::string> scenario_text(const std::string& name) {
                        "--scenario"};
 }
 
-base::Result<simulation::HistorySimulator> simulator(const SimulateFlags& flags, const std::string& text,
-                                                     std::uint64_t seed) {
-    PGANALYTICS_ASSIGN(const auto scenario, simulation::parse_scenario(text, seed));
+base::Result<simulation::HistoryOptions> history_options(const SimulateFlags& flags, std::uint64_t seed) {
     simulation::HistoryOptions options;
     options.days = flags.days;
     options.seed = seed;
@@ -61,21 +60,30 @@ base::Result<simulation::HistorySimulator> simulator(const SimulateFlags& flags,
     if (!flags.ends.empty()) {
         PGANALYTICS_ASSIGN(options.ends, base::parse_rfc3339(flags.ends));
     }
-    return simulation::HistorySimulator::make(scenario, options);
+    return options;
 }
 
 base::Result<int> score_scenario(Invocation& invocation, const SimulateFlags& flags, const std::string& text) {
     PGANALYTICS_ASSIGN(const auto format, parse_output_format(invocation.output_name));
     simulation::HistoryScore all;
+    simulation::WorkloadScore advice;
     for (std::uint64_t seed = flags.seed; seed < flags.seed + static_cast<std::uint64_t>(flags.seeds); ++seed) {
         invocation.terminal.progress(fmt::format("seed {}", seed));
-        PGANALYTICS_ASSIGN(auto history, simulator(flags, text, seed));
-        all += simulation::score_detection(history.truth(), patterns::detect_patterns(simulation::roll_up(history)));
+        PGANALYTICS_ASSIGN(const auto scenario, simulation::parse_scenario(text, seed));
+        PGANALYTICS_ASSIGN(const auto options, history_options(flags, seed));
+        PGANALYTICS_ASSIGN(auto simulator, simulation::HistorySimulator::make(scenario, options));
+        const auto history = simulation::roll_up(simulator);
+        const auto found = patterns::detect_patterns(history);
+        all += simulation::score_detection(simulator.truth(), found);
+        PGANALYTICS_ASSIGN(const auto advised, simulation::advise_on(scenario, options, history, found));
+        advice += simulation::score_workload(simulator.truth(), advised);
     }
     invocation.terminal.clear_progress();
     auto& out = invocation.terminal.out();
     if (format == OutputFormat::json) {
-        out << all.to_json().dump(2) << '\n';
+        nlohmann::json json = all.to_json();
+        json["workload_advice"] = advice.to_json();
+        out << json.dump(2) << '\n';
         return 0;
     }
     out << fmt::format(
@@ -83,8 +91,14 @@ base::Result<int> score_scenario(Invocation& invocation, const SimulateFlags& fl
         "seen\n",
         flags.scenario, all.found, all.planted, all.invented, all.f1(), all.invented_periods, all.incidents_found,
         all.incidents);
-    for (const auto& words : all.missed_words) out << "  missed:   " << words << '\n';
-    for (const auto& words : all.invented_words) out << "  invented: " << words << '\n';
+    out << fmt::format("workload advice: {} of {} planted found, {} invented, precision {:.3f}, recall {:.3f}\n",
+                       advice.found, advice.planted, advice.invented, advice.precision(), advice.recall());
+    for (const auto* words : {&all.missed_words, &advice.missed_words}) {
+        for (const auto& each : *words) out << "  missed:   " << each << '\n';
+    }
+    for (const auto* words : {&all.invented_words, &advice.invented_words}) {
+        for (const auto& each : *words) out << "  invented: " << each << '\n';
+    }
     return 0;
 }
 
@@ -92,7 +106,9 @@ base::Result<int> simulate(Invocation& invocation, const SimulateFlags& flags) {
     PGANALYTICS_ASSIGN(const auto text, scenario_text(flags.scenario));
     if (flags.score) return score_scenario(invocation, flags, text);
     PGANALYTICS_ASSIGN(const auto format, parse_output_format(invocation.output_name));
-    PGANALYTICS_ASSIGN(auto history, simulator(flags, text, flags.seed));
+    PGANALYTICS_ASSIGN(const auto scenario, simulation::parse_scenario(text, flags.seed));
+    PGANALYTICS_ASSIGN(const auto options, history_options(flags, flags.seed));
+    PGANALYTICS_ASSIGN(auto history, simulation::HistorySimulator::make(scenario, options));
     PGANALYTICS_ASSIGN(auto session, workflow::RepositoryAccess::open(invocation.config, workflow::AccessMode::share));
     auto targets = session.targets();
     const std::string name = flags.target_name.empty()
@@ -135,7 +151,7 @@ void add_simulate(CLI::App& tree, Program& program) {
     command->add_option("--days", flags->days, "How long")->type_name("N")->check(CLI::Range(1, 400));
     command
         ->add_option("--scenario", flags->scenario,
-                     "office, global, batch, flat, incident, migration, or a file of yours (TOML)")
+                     "office, global, batch, flat, incident, migration, collision, or a file of yours (TOML)")
         ->type_name("NAME|FILE");
     command->add_option("--seed", flags->seed, "What the scenario leaves open is drawn by it")->type_name("N");
     command->add_option("--target-name", flags->target_name, "Name of the target it becomes")->type_name("NAME");
