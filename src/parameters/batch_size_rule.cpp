@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "base/text.hpp"
@@ -9,6 +10,7 @@
 #include "parameters/rules.hpp"
 #include "sql/ast.hpp"
 #include "sql/parse.hpp"
+#include "sql/walk.hpp"
 
 namespace pganalytics::parameters {
 
@@ -23,6 +25,11 @@ constexpr double usual_batch = 100;
 // Share of a single-row statement's time that is the statement's and not the row's: starting and ending the executor,
 // locks, snapshots. Measured on PostgreSQL 15 by parameters_batch_test; docs/rules/batch_size.md.
 constexpr double share_of_statement = 0.45;
+// What follows a request comes at a request's rate. A loop runs twice as often as the busiest of them, or, where a
+// single-row read or a commit goes with each row, ten times as often.
+constexpr double above_all = 2;
+constexpr double alone_above_all = 10;
+constexpr double same_rate = 0.1;
 // Fewer statements have no median that means anything.
 constexpr std::size_t least_statements_for_median = 5;
 
@@ -47,6 +54,13 @@ class BatchSizeRule {
     }
 
   private:
+    /// What tells how often somebody asks for something: a loop runs more often than any of it.
+    struct Surroundings {
+        double busiest_request = 0;  ///< calls a minute of the busiest statement that no loop would run
+        const ObservedStatement* busiest = nullptr;
+        std::vector<const ObservedStatement*> steps;  ///< single-row reads and commits: part of a request, or of a loop
+    };
+
     [[nodiscard]] double rate(const ObservedStatement& statement) const {
         return std::max(statement.max_calls_per_minute, inputs_.workload.calls_per_minute(statement));
     }
@@ -71,6 +85,51 @@ class BatchSizeRule {
     [[nodiscard]] double least_rate() const {
         return std::max(inputs_.options.minimum_loop_calls_per_minute,
                         inputs_.options.minimum_loop_over_median * median_rate());
+    }
+
+    /// Lists, counts and what locks its row are requests of their own. One row by its key is a step of a request, or of
+    /// a loop; so is a commit. Writes are what is judged.
+    [[nodiscard]] const Surroundings& surroundings() {
+        if (surroundings_) return *surroundings_;
+        surroundings_.emplace();
+        for (const auto& statement : inputs_.workload.statements) {
+            if (statement.sum.calls <= 0 || rate(statement) < inputs_.options.minimum_loop_calls_per_minute / 10)
+                continue;
+            const auto tree = sql::parse(statement.text);
+            if (!tree || tree->statement_count() != 1) continue;
+            if (tree->statement().has_transaction_stmt()) {
+                if (tree->statement().transaction_stmt().kind() == pg_query::TRANS_STMT_COMMIT) {
+                    surroundings_->steps.push_back(&statement);
+                }
+                continue;
+            }
+            if (writes(sql::kind_of(*tree))) continue;
+            const auto shape = sql::analyze(*tree);
+            if (!shape || shape->levels.empty()) continue;
+            const auto& top = shape->levels.front();
+            if (touches_one_row(statement) && !top.has_aggregate && !top.locks_rows) {
+                surroundings_->steps.push_back(&statement);
+            } else if (rate(statement) > surroundings_->busiest_request) {
+                surroundings_->busiest_request = rate(statement);
+                surroundings_->busiest = &statement;
+            }
+        }
+        return *surroundings_;
+    }
+
+    /// Why it runs as often as it does, where that is no loop; "" where it is one.
+    [[nodiscard]] std::string follows(const ObservedStatement& statement) {
+        const auto& around = surroundings();
+        const double often = rate(statement);
+        if (often >= alone_above_all * around.busiest_request) return "";
+        for (const auto* step : around.steps) {
+            if (std::abs(rate(*step) / often - 1) <= same_rate) {
+                return fmt::format("it runs as often as \"{}\"", base::one_line(step->text, 40));
+            }
+        }
+        if (often >= above_all * around.busiest_request) return "";
+        return fmt::format("\"{}\" runs {:.0f} times", base::one_line(around.busiest->text, 40),
+                           around.busiest_request);
     }
 
     void note(const ObservedStatement& statement, std::string text) {
@@ -103,6 +162,13 @@ class BatchSizeRule {
     }
 
     void judge(const ObservedStatement& statement, const sql::Tree& tree) {
+        if (const auto why = follows(statement); !why.empty()) {
+            note(statement,
+                 fmt::format("It touches one row a call, {:.0f} times a minute, but at the rate of requests, "
+                             "not of a loop: {}",
+                             rate(statement), why));
+            return;
+        }
         const auto batch = batch_text(tree, inputs_.database);
         if (!batch) {
             note(statement, fmt::format("It touches one row a call, {:.0f} times a minute, but cannot be batched: {}",
@@ -169,6 +235,7 @@ class BatchSizeRule {
     const Inputs& inputs_;
     Findings& findings_;
     double least_rate_;
+    std::optional<Surroundings> surroundings_;
 };
 
 }  // namespace

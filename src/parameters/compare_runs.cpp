@@ -35,6 +35,16 @@ double median_temp_blocks(const std::vector<plan::Plan>& runs) {
     return median(std::move(blocks));
 }
 
+/// A median may differ by chance; two of three pairs do so less easily. Pairs need as many runs on both sides.
+bool mostly_faster(const std::vector<plan::Plan>& before, const std::vector<plan::Plan>& after) {
+    if (before.size() != after.size()) return true;
+    std::size_t faster = 0;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        faster += after[i].execution_time_ms < before[i].execution_time_ms ? 1 : 0;
+    }
+    return 3 * faster >= 2 * before.size();
+}
+
 }  // namespace
 
 base::Result<RunComparison> compare_runs(const std::vector<plan::Plan>& before, const std::vector<plan::Plan>& after,
@@ -61,7 +71,7 @@ base::Result<RunComparison> compare_runs(const std::vector<plan::Plan>& before, 
     compared.temp_blocks_after = median_temp_blocks(after);
     compared.spill_removed = compared.temp_blocks_before > 0 && compared.temp_blocks_after == 0;
     compared.same_shape = plan::shape_hash(before.front()) == plan::shape_hash(after.front());
-    compared.helped = compared.gain_percent >= least_gain_percent;
+    compared.helped = compared.gain_percent >= least_gain_percent && mostly_faster(before, after);
     compared.facts.push_back(fmt::format("{} before, {} after, {:+.1f} % (medians of {} and {} runs)",
                                          base::to_words(base::Milliseconds{compared.before_ms}),
                                          base::to_words(base::Milliseconds{compared.after_ms}), -compared.gain_percent,

@@ -16,7 +16,8 @@ struct RunComparison {
     double temp_blocks_before = 0, temp_blocks_after = 0;  ///< written
     bool spill_removed = false;                            ///< there was one, and there is none
     bool same_shape = true;
-    bool helped = false;             ///< by at least the least gain asked for
+    /// By at least the least gain asked for, and in two of three pairs where both sides have as many runs.
+    bool helped = false;
     std::vector<std::string> facts;  ///< one sentence each, figures with units
 };
 

@@ -34,8 +34,23 @@ double rounded(double rows) {
     return std::max(1.0, unit * std::floor(rows / unit));
 }
 
+/// Whether the caller's own list of keys bounds it: `key = ANY ($1)`, `key IN (…)` of a column that is unique alone.
+bool bounded_by_keys(const sql::QueryLevel& top, const catalog::Database& database) {
+    if (top.relations.size() != 1) return false;
+    const auto* relation = database.find_relation(top.relations.front().schema, top.relations.front().name);
+    if (relation == nullptr) return false;
+    return std::any_of(top.predicates.begin(), top.predicates.end(), [relation](const sql::Predicate& predicate) {
+        const bool list =
+            predicate.kind == sql::PredicateKind::any_array || predicate.kind == sql::PredicateKind::in_list;
+        if (!list || predicate.negated || predicate.left.kind != sql::OperandKind::column) return false;
+        const std::vector<std::string> key{predicate.left.column.column};
+        return std::find(relation->unique_keys.begin(), relation->unique_keys.end(), key) !=
+               relation->unique_keys.end();
+    });
+}
+
 /// A list: rows of tables as they are, all of them. nullopt where the statement is another thing or bounded already.
-std::optional<sql::Tree> unbounded_list(const ObservedStatement& statement) {
+std::optional<sql::Tree> unbounded_list(const ObservedStatement& statement, const catalog::Database& database) {
     auto tree = sql::parse(statement.text);
     if (!tree || tree->statement_count() != 1 || sql::kind_of(*tree) != sql::StatementKind::select) return std::nullopt;
     if (!tree->statement().has_select_stmt() || tree->statement().select_stmt().has_into_clause()) return std::nullopt;
@@ -46,6 +61,7 @@ std::optional<sql::Tree> unbounded_list(const ObservedStatement& statement) {
     const bool bounded = select.has_limit_count();
     const bool collapses = top.has_aggregate || !top.group_by.empty();
     if (top.kind != sql::LevelKind::select || bounded || collapses || top.locks_rows) return std::nullopt;
+    if (bounded_by_keys(top, database)) return std::nullopt;
     // A function that gives rows is its own bound, and a list without a table is a constant.
     const bool reads_table = std::any_of(top.relations.begin(), top.relations.end(), [](const auto& relation) {
         return relation.origin != sql::RelationOrigin::function && relation.origin != sql::RelationOrigin::values;
@@ -79,7 +95,7 @@ class LimitRule {
             const bool repeats = statement.sum.calls > 1 && inputs_.workload.calls_per_minute(statement) >=
                                                                 inputs_.options.minimum_list_calls_per_minute;
             if (!large || !repeats) continue;
-            const auto tree = unbounded_list(statement);
+            const auto tree = unbounded_list(statement, inputs_.database);
             if (tree) judge(statement, *tree);
         }
     }

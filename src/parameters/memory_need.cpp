@@ -308,15 +308,18 @@ double work_mem_needed(const MemoryNode& node, const MemorySettings& settings) {
     return std::max(least_work_mem, need);
 }
 
+double merge_passes(const MemoryNode& node, const MemorySettings& settings) {
+    if (node.use != MemoryUse::sort && node.use != MemoryUse::bounded_sort) return 1;
+    return sort_passes(node.rows * sort_tuple_memory(node, settings), settings.work_mem);
+}
+
 double spilled_bytes(const MemoryNode& node, const MemorySettings& settings) {
     if (work_mem_needed(node, settings) <= settings.work_mem) return 0;
     const double processes = node.shared_hash ? 1 : node.processes;
     switch (node.use) {
         case MemoryUse::sort:
         case MemoryUse::bounded_sort: {
-            const double everything = node.rows * sort_tuple_memory(node, settings);
-            const double passes = sort_passes(everything, settings.work_mem);
-            return processes * passes * node.rows * sort_tape_bytes(node, settings);
+            return processes * merge_passes(node, settings) * node.rows * sort_tape_bytes(node, settings);
         }
         case MemoryUse::hash_join: {
             const double batches = hash_batches(node, settings);

@@ -50,6 +50,9 @@ struct MemoryNode {
 /// Bytes that one execution writes to temporary files, all processes together; 0 where the node fits.
 [[nodiscard]] double spilled_bytes(const MemoryNode& node, const MemorySettings& settings);
 
+/// How often a sort that spills merges its runs: each pass writes and reads everything again. 1 for other nodes.
+[[nodiscard]] double merge_passes(const MemoryNode& node, const MemorySettings& settings);
+
 /// The nodes with their rows scaled so that together they spill what was seen (bytes written per execution). Where the
 /// planner expects no spill at all, the node nearest to its limit is taken to be the one.
 [[nodiscard]] std::vector<MemoryNode> corrected(std::vector<MemoryNode> nodes, const MemorySettings& settings,

@@ -37,7 +37,7 @@ struct ParameterOptions {
     double minimum_list_calls_per_minute = 0.1;
     /// batch_size: single-row statements per minute from which a loop is suspected, and how many times the workload's
     /// median rate they must have: what follows the users' clicks comes at the rate of the clicks.
-    double minimum_loop_calls_per_minute = 600;
+    double minimum_loop_calls_per_minute = 120;
     double minimum_loop_over_median = 5;
     /// Heaviest first; the rest is noted as not looked at.
     std::size_t maximum_statements = 2000;

@@ -7,54 +7,81 @@ namespace pganalytics::parameters {
 
 namespace {
 
-// Fitted to runs of parameters_work_mem_test in its deep form (docs/rules/work_mem.md). Milliseconds.
-constexpr double cached_block = 0.0018;  // one block written or read in the file system's cache
-constexpr double merged_row = 6e-5;      // through the tape and the merge
-constexpr double heap_compare = 3e-5;    // of two rows, in a bounded sort that overflows
-constexpr double text_compare = 4e-4;    // of two texts that are not in the processor's cache, each time memory doubles
-constexpr double heap_text = 8e-4;       // of a text with the top of a heap
-constexpr double large_megabyte = 1.2;   // of fresh memory beyond the caches: page faults, misses
-constexpr double cached_megabytes = 20;
-constexpr double batched_block = 0.015;  // of a hash join's batches, with packing and unpacking the rows
-constexpr double probed_row = 2.2e-4;    // in one large hash table instead of many small ones
-constexpr double partition_block = 0.006;
-constexpr double grouped_row = 1.5e-4;
+// Fitted by least absolute deviations to interleaved runs of generated statements (docs/rules/work_mem.md). Of a row,
+// block or megabyte, in the planner's cost units, so that what they come to is a share of the statement.
+constexpr double cached_block = 0.35;     // written or read in the file system's cache, where no time was measured
+constexpr double merged_row = 0.0135;     // through the tapes, each merge
+constexpr double fresh_megabyte = 228;    // page faults, and rows read back in an order that no cache foresees
+constexpr double heap_step = 0.0049;      // a bounded sort that overflows sorts everything; one that fits keeps a heap
+constexpr double copied_byte = 0.00021;   // of a row to its tape and back
+constexpr double text_doubling = 0.0174;  // comparing texts: the larger the array, the more of them miss the caches
+constexpr double text_in_heap = 0.0685;
+constexpr double batched_block = 0.38;     // of a hash join: packing and unpacking the rows
+constexpr double probe_doubling = 0.0054;  // in one large hash table instead of many that fit a cache
+constexpr double group_doubling = 0.0038;
+constexpr double other_plan = 0.19;             // share of the time, where memory leads to another plan …
+constexpr double other_plan_megabyte = 0.0032;  // … less what its memory costs
 
-// Measured times of cached files come to at most this many times the above: copying, a busy machine.
-constexpr double cached_io_factor = 6;
+// Memory is no gift: what the files took, half of it is paid again in page faults.
+constexpr double saved_of_cached_io = 0.5;
+// Measured times of cached files come to at most this many times the estimate: copying, a busy machine. Above it the
+// files are on a disk.
+constexpr double cached_io_factor = 3;
+constexpr double most_of_cached_io = 0.45;  // of the statement's time
+constexpr double most_of_estimated_io = 0.6;
+// Rows wider than any that were tried do not save beyond this share.
+constexpr double most_of_copying = 0.4;
 
 constexpr double megabyte = 1024.0 * 1024;
 
-double sort_gain(const MemoryNode& node, double blocks, const MemorySettings& settings) {
+double doublings(double need, double work_mem) {
+    return std::log2(std::max(1.0, need / work_mem));
+}
+
+/// In cost units.
+double gain_of(const MemoryNode& node, double blocks, const MemorySettings& settings, const SpillContext& context) {
     const double need = work_mem_needed(node, settings);
-    const double doublings = std::log2(std::max(1.0, need / settings.work_mem));
-    double gain = merged_row * node.rows + cached_block * blocks;
-    gain -= large_megabyte * std::max(0.0, need / megabyte - cached_megabytes);
-    if (node.text_key) gain -= text_compare * node.rows * doublings;
-    return gain;
-}
-
-double bounded_gain(const MemoryNode& node, double blocks) {
-    if (node.text_key) return cached_block * blocks - heap_text * node.rows;
-    // A bounded sort that overflows sorts everything; one that fits keeps a heap of what is wanted.
-    const double compares = node.rows * std::log2(std::max(2.0, node.rows / std::max(1.0, node.bound)));
-    return cached_block * blocks + heap_compare * compares;
-}
-
-double gain_of(const MemoryNode& node, double blocks, const MemorySettings& settings) {
     switch (node.use) {
         case MemoryUse::sort:
-            return sort_gain(node, blocks, settings);
-        case MemoryUse::bounded_sort:
-            return bounded_gain(node, blocks);
+            if (node.text_key) return -text_doubling * node.rows * doublings(need, settings.work_mem);
+            return merged_row * node.rows * merge_passes(node, settings) - fresh_megabyte * need / megabyte;
+        case MemoryUse::bounded_sort: {
+            const double copying =
+                std::min(copied_byte * node.rows * node.width, most_of_copying * context.cost_in_memory);
+            if (node.text_key) return 3 * copying - text_in_heap * node.rows;
+            return copying + heap_step * node.rows * std::log2(std::max(2.0, node.rows / std::max(1.0, node.bound)));
+        }
         case MemoryUse::hash_join:
-            return batched_block * blocks - probed_row * (node.rows + node.input_rows);
+            return batched_block * blocks -
+                   probe_doubling * (node.rows + node.input_rows) * doublings(need, settings.work_mem);
         case MemoryUse::hash_aggregate:
-            return partition_block * blocks - grouped_row * node.rows;
+            return -group_doubling * node.rows * doublings(need, settings.work_mem);
         case MemoryUse::tuple_store:
-            return cached_block * blocks;
+            return 0;
     }
     return 0;
+}
+
+bool only_stores(const std::vector<MemoryNode>& nodes) {
+    return std::all_of(nodes.begin(), nodes.end(),
+                       [](const MemoryNode& node) { return node.use == MemoryUse::tuple_store; });
+}
+
+/// Share of the time that is not temporary I/O's: what another plan, or the same in memory, gains of it.
+double saved_of_work(const std::vector<MemoryNode>& spilling, const TemporaryIo& io, const MemorySettings& settings,
+                     const SpillContext& context) {
+    if (context.plan_changes && !only_stores(spilling)) {
+        double need = 0;
+        for (const auto& node : spilling) need = std::max(need, work_mem_needed(node, settings));
+        return other_plan - other_plan_megabyte * need / megabyte;
+    }
+    double total = 0, gain = 0;
+    for (const auto& node : spilling) total += spilled_bytes(node, settings);
+    for (const auto& node : spilling) {
+        const double share = total > 0 ? spilled_bytes(node, settings) / total : 1;
+        gain += gain_of(node, share * io.blocks(), settings, context);
+    }
+    return context.cost_in_memory > 0 ? gain / context.cost_in_memory : 0;
 }
 
 }  // namespace
@@ -71,20 +98,20 @@ TemporaryIo temporary_io(const workload::Counters& sum) {
     return io;
 }
 
-SpillCost cost_of_spill(const std::vector<MemoryNode>& spilling, const TemporaryIo& io,
-                        const MemorySettings& settings) {
+SpillCost cost_of_spill(const std::vector<MemoryNode>& spilling, const TemporaryIo& io, const MemorySettings& settings,
+                        const SpillContext& context) {
     SpillCost cost;
-    const double blocks = io.blocks_written + io.blocks_read;
+    if (context.mean_ms <= 0) return cost;
+    const double ms_of_unit = context.cost_in_memory > 0 ? context.mean_ms / context.cost_in_memory : 0;
+    const double cached = std::min(cached_block * io.blocks() * ms_of_unit, most_of_estimated_io * context.mean_ms);
     cost.measured = io.time_ms.has_value();
-    cost.io_ms = io.time_ms.value_or(cached_block * blocks);
-    double total = 0;
-    for (const auto& node : spilling) total += spilled_bytes(node, settings);
-    for (const auto& node : spilling) {
-        const double share = total > 0 ? spilled_bytes(node, settings) / total : 1;
-        cost.saved_ms += gain_of(node, share * blocks, settings);
-    }
-    // Where the files are slower than a cache, all of that is saved too.
-    cost.saved_ms += std::max(0.0, cost.io_ms - cached_io_factor * cached_block * blocks);
+    cost.io_ms = std::min(io.time_ms.value_or(cached), context.mean_ms);
+    // Where the files are slower than a cache, all of that is saved.
+    const double most_cached = std::min(cached_io_factor * cached, most_of_cached_io * context.mean_ms);
+    const double slow_ms = std::max(0.0, cost.io_ms - most_cached);
+    const double io_share = cost.io_ms / context.mean_ms;
+    cost.saved_share = (slow_ms + saved_of_cached_io * (cost.io_ms - slow_ms)) / context.mean_ms +
+                       (1 - io_share) * saved_of_work(spilling, io, settings, context);
     return cost;
 }
 

@@ -150,84 +150,22 @@ class WorkMemRule {
                              size_text(io.bytes_written())));
             return;
         }
-        const auto cost = cost_of_spill(spilling, io, settings_);
-        const double gain = std::clamp(100 * cost.saved_ms / mean_ms, 0.0, 95.0);
-        if (gain < inputs_.options.minimum_gain_percent) {
-            turn_down(statement, *planned, spilling, gain);
-            return;
-        }
         Candidate candidate;
         candidate.statement = &statement;
         candidate.io = io;
-        candidate.cost = cost;
-        candidate.improvement_percent = gain;
         candidate.current = settings_.work_mem;
-        size(candidate, *planned, estimated, spilling);
-    }
-
-    /// A materialised list that is searched row by row is the symptom of a plan that memory may change (NOT IN), so
-    /// that its spill being cheap does not mean that memory is useless.
-    void turn_down(const ObservedStatement& statement, const plan::PlannedStatement& planned,
-                   const std::vector<MemoryNode>& spilling, double gain) {
-        const bool stores_only = std::all_of(spilling.begin(), spilling.end(),
-                                             [](const auto& node) { return node.use == MemoryUse::tuple_store; });
-        const double enough =
-            rounded_up(std::max(work_mem_start * settings_.work_mem, margin * largest_need(spilling, settings_)));
-        if (stores_only) {
-            const auto after = inputs_.planner.plan(statement.text, {{}, {{"work_mem", memory_text(enough)}}});
-            const double before_cost = planned.plan.total_cost().value;
-            if (after && plan::shape_hash(after->plan) != plan::shape_hash(planned.plan) &&
-                100 * (1 - after->plan.total_cost().value / before_cost) >= inputs_.options.minimum_gain_percent) {
-                note(statement,
-                     fmt::format("Its spill costs little, but work_mem of {} would change its plan (cost {:.0f} to "
-                                 "{:.0f}): a rewrite that needs no such memory comes first",
-                                 memory_text(enough), before_cost, after->plan.total_cost().value));
-                return;
-            }
-        }
-        note(statement,
-             fmt::format("More memory will not help: {} writes {} of temporary files a call, but to do without them "
-                         "would give back about {:.0f} % of its {}; the files stay in the file system's cache, and "
-                         "the work stays the same",
-                         spilling.front().words, size_text(temporary_io(statement.sum).bytes_written()), gain,
-                         base::to_words(statement.mean_exec_time())));
-    }
-
-    /// The amount, and its check by planning under it.
-    void size(Candidate& candidate, const plan::PlannedStatement& planned, const std::vector<MemoryNode>& estimated,
-              const std::vector<MemoryNode>& spilling) {
-        const auto& statement = *candidate.statement;
         const bool hashes = std::any_of(spilling.begin(), spilling.end(), [](const auto& node) {
             return node.use != MemoryUse::sort && node.use != MemoryUse::bounded_sort;
         });
         candidate.rule = hashes ? "work_mem" : "sort_mem";
-        const double start = candidate.current * (hashes ? work_mem_start : sort_mem_start);
-        const double need = largest_need(spilling, settings_);
-        candidate.advised = rounded_up(std::max(start, margin * need));
-        double predicted = 0;
-        for (const auto& node : estimated) predicted += spilled_bytes(node, settings_);
-        describe(candidate, spilling, predicted, need);
-
-        const double factor = correction(estimated, spilling);
-        auto shares = memory_shares(estimated, settings_);
-        const int rounds = 3;
-        for (int round = 0; round < rounds; ++round) {
-            const auto after =
-                inputs_.planner.plan(statement.text, {{}, {{"work_mem", memory_text(candidate.advised)}}});
-            if (!after) {
-                candidate.evidence.not_checked.push_back("The plan under the changed setting: " +
-                                                         after.error().to_string());
-                break;
-            }
-            const double again = margin * need_of_new_plan(after->plan, factor, settings_, candidate.advised);
-            const bool changed = plan::shape_hash(after->plan) != plan::shape_hash(planned.plan);
-            if (changed && again > candidate.advised && round + 1 < rounds) {
-                candidate.advised = rounded_up(again);
-                continue;
-            }
-            shares = std::max(shares, memory_shares(memory_nodes(after->plan), settings_));
-            compare(candidate, planned, *after, changed);
-            break;
+        const auto after = size(candidate, *planned, estimated, spilling);
+        SpillContext context{mean_ms, planned->plan.total_cost().value, false};
+        if (after) context = {mean_ms, after->plan.total_cost().value, changes(*planned, *after)};
+        candidate.cost = cost_of_spill(spilling, io, settings_, context);
+        candidate.improvement_percent = std::clamp(100 * candidate.cost.saved_share, 0.0, 95.0);
+        if (candidate.improvement_percent < inputs_.options.minimum_gain_percent) {
+            turn_down(candidate, *planned, after, spilling);
+            return;
         }
         if (candidate.advised > largest_work_mem) {
             note(statement, fmt::format("To stay in memory it needs work_mem of {}: an index on the order, or reading "
@@ -235,11 +173,72 @@ class WorkMemRule {
                                         size_text(candidate.advised)));
             return;
         }
-        candidate.demand.shares = shares;
-        candidate.demand.work_mem = candidate.advised;
+        describe(candidate, estimated, spilling);
+        if (after) {
+            compare(candidate, *planned, *after);
+        } else {
+            candidate.evidence.not_checked.push_back("The plan under the changed setting: " +
+                                                     after.error().to_string());
+        }
         const double busiest = std::max(statement.max_calls_per_minute, inputs_.workload.calls_per_minute(statement));
-        candidate.demand.concurrency = std::max(1.0, std::ceil(busiest * statement.mean_exec_time().count() / 60000));
+        candidate.demand.concurrency = std::max(1.0, std::ceil(busiest * mean_ms / 60000));
         candidates_.push_back(std::move(candidate));
+    }
+
+    static bool changes(const plan::PlannedStatement& before, const plan::PlannedStatement& after) {
+        return plan::shape_hash(before.plan) != plan::shape_hash(after.plan);
+    }
+
+    /// A materialised list that is searched row by row is the symptom of a plan that memory may change (NOT IN), so
+    /// that its spill being cheap does not mean that memory is useless.
+    void turn_down(const Candidate& candidate, const plan::PlannedStatement& planned,
+                   const base::Result<plan::PlannedStatement>& after, const std::vector<MemoryNode>& spilling) {
+        const auto& statement = *candidate.statement;
+        const bool stores_only = std::all_of(spilling.begin(), spilling.end(),
+                                             [](const auto& node) { return node.use == MemoryUse::tuple_store; });
+        if (stores_only && after && changes(planned, *after)) {
+            const double before_cost = planned.plan.total_cost().value;
+            const double after_cost = after->plan.total_cost().value;
+            if (100 * (1 - after_cost / before_cost) >= inputs_.options.minimum_gain_percent) {
+                note(statement,
+                     fmt::format("Its spill costs little, but work_mem of {} would change its plan (cost {:.0f} to "
+                                 "{:.0f}): a rewrite that needs no such memory comes first",
+                                 memory_text(candidate.advised), before_cost, after_cost));
+                return;
+            }
+        }
+        const bool slower = candidate.cost.saved_share < -0.005;
+        note(statement,
+             fmt::format("More memory will not help: {} writes {} of temporary files a call, but to do without them "
+                         "would {} of its {}; the files stay in the file system's cache, and the work stays the same",
+                         spilling.front().words, size_text(candidate.io.bytes_written()),
+                         slower ? fmt::format("cost about {:.0f} % more", -100 * candidate.cost.saved_share)
+                                : fmt::format("give back about {:.0f} %", candidate.improvement_percent),
+                         base::to_words(statement.mean_exec_time())));
+    }
+
+    /// The amount, checked by planning under it: another plan may need more. The plan under it, where it could be had.
+    base::Result<plan::PlannedStatement> size(Candidate& candidate, const plan::PlannedStatement& planned,
+                                              const std::vector<MemoryNode>& estimated,
+                                              const std::vector<MemoryNode>& spilling) {
+        const auto& text = candidate.statement->text;
+        const double start = candidate.current * (candidate.rule == "work_mem" ? work_mem_start : sort_mem_start);
+        candidate.advised = rounded_up(std::max(start, margin * largest_need(spilling, settings_)));
+        const double factor = correction(estimated, spilling);
+        candidate.demand.shares = memory_shares(estimated, settings_);
+        constexpr int rounds = 3;
+        for (int round = 1;; ++round) {
+            candidate.demand.work_mem = candidate.advised;
+            auto after = inputs_.planner.plan(text, {{}, {{"work_mem", memory_text(candidate.advised)}}});
+            if (!after) return after;
+            const double again = margin * need_of_new_plan(after->plan, factor, settings_, candidate.advised);
+            if (!changes(planned, *after) || again <= candidate.advised || round == rounds) {
+                candidate.demand.shares =
+                    std::max(candidate.demand.shares, memory_shares(memory_nodes(after->plan), settings_));
+                return after;
+            }
+            candidate.advised = rounded_up(again);
+        }
     }
 
     static double correction(const std::vector<MemoryNode>& estimated, const std::vector<MemoryNode>& spilling) {
@@ -249,7 +248,8 @@ class WorkMemRule {
         return 1;
     }
 
-    void describe(Candidate& candidate, const std::vector<MemoryNode>& spilling, double predicted, double need) const {
+    void describe(Candidate& candidate, const std::vector<MemoryNode>& estimated,
+                  const std::vector<MemoryNode>& spilling) const {
         auto& facts = candidate.evidence.facts;
         facts.push_back(fmt::format("{:.0f} temporary blocks are written and {:.0f} read a call ({})",
                                     candidate.io.blocks_written, candidate.io.blocks_read,
@@ -265,8 +265,10 @@ class WorkMemRule {
                                         base::with_thousands(static_cast<std::int64_t>(node.rows)), node.width,
                                         size_text(work_mem_needed(node, settings_))));
         }
-        facts.push_back(
-            fmt::format("Needed in all: {}; work_mem is {}", size_text(need), size_text(candidate.current)));
+        facts.push_back(fmt::format("Needed in all: {}; work_mem is {}", size_text(largest_need(spilling, settings_)),
+                                    size_text(candidate.current)));
+        double predicted = 0;
+        for (const auto& node : estimated) predicted += spilled_bytes(node, settings_);
         if (predicted > 0) {
             candidate.evidence.checked.push_back(
                 fmt::format("The planner's rows give a spill of {}, {} was seen; the need is corrected by that",
@@ -281,8 +283,8 @@ class WorkMemRule {
         }
     }
 
-    void compare(Candidate& candidate, const plan::PlannedStatement& before, const plan::PlannedStatement& after,
-                 bool changed) const {
+    void compare(Candidate& candidate, const plan::PlannedStatement& before,
+                 const plan::PlannedStatement& after) const {
         advice::CostComparison costs;
         costs.query_hash = candidate.statement->query_hash;
         costs.before = before.plan.total_cost();
@@ -293,15 +295,16 @@ class WorkMemRule {
         costs.calls_per_minute = inputs_.workload.calls_per_minute(*candidate.statement);
         candidate.evidence.costs.push_back(std::move(costs));
         candidate.evidence.checked.push_back(
-            changed ? "Planned under the changed setting: the plan changes, and the need is that of the new one"
-                    : "Planned under the changed setting: the plan stays the same, in memory");
+            changes(before, after)
+                ? "Planned under the changed setting: the plan changes, and the need is that of the new one"
+                : "Planned under the changed setting: the plan stays the same, in memory");
     }
 
     /// Heaviest gain first, within what memory there is.
     void hand_out() {
         std::stable_sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
-            return a.cost.saved_ms * static_cast<double>(a.statement->sum.calls) >
-                   b.cost.saved_ms * static_cast<double>(b.statement->sum.calls);
+            return a.cost.saved_share * a.statement->sum.total_exec_time_ms >
+                   b.cost.saved_share * b.statement->sum.total_exec_time_ms;
         });
         const auto available = available_bytes(inputs_.options.total_memory, inputs_.options.available_memory_pct);
         std::vector<MemoryDemand> demands;
@@ -364,7 +367,8 @@ class WorkMemRule {
         advice.reasoning = fmt::format(
             "A call writes {} of temporary files, about {} of its {}. With work_mem of {} it stays in memory. Set it "
             "in the transaction that runs the statement; the wider scopes are beside it.",
-            size_text(candidate.io.bytes_written()), base::to_words(base::Milliseconds{candidate.cost.saved_ms}),
+            size_text(candidate.io.bytes_written()),
+            base::to_words(statement.mean_exec_time() * (candidate.improvement_percent / 100)),
             base::to_words(statement.mean_exec_time()), finding.recommended_value);
         advice.statement = finding.applies_as.front().statement;
         advice.rollback_statement = finding.applies_as.front().inverse;
