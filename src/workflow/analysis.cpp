@@ -132,6 +132,13 @@ RankedAdvice rank(advice::Advice advice) {
     return ranked;
 }
 
+void sort_by_return(Analysis& analysis) {
+    std::stable_sort(analysis.advice.begin(), analysis.advice.end(), [](const RankedAdvice& a, const RankedAdvice& b) {
+        if (a.roi_score != b.roi_score) return a.roi_score > b.roi_score;
+        return a.cost_saved_per_minute > b.cost_saved_per_minute;
+    });
+}
+
 Analysis analyze(const workload::Workload& workload, const catalog::Database& database, plan::Planner& planner,
                  const AnalysisOptions& options) {
     Analysis analysis;
@@ -154,10 +161,7 @@ Analysis analyze(const workload::Workload& workload, const catalog::Database& da
         std::move(findings.notes.begin(), findings.notes.end(), std::back_inserter(analysis.notes));
         std::move(findings.rules.begin(), findings.rules.end(), std::back_inserter(analysis.rules));
     }
-    std::stable_sort(analysis.advice.begin(), analysis.advice.end(), [](const RankedAdvice& a, const RankedAdvice& b) {
-        if (a.roi_score != b.roi_score) return a.roi_score > b.roi_score;
-        return a.cost_saved_per_minute > b.cost_saved_per_minute;
-    });
+    sort_by_return(analysis);
     return analysis;
 }
 

@@ -70,5 +70,7 @@ struct Analysis {
 
 /// Urgency and ROI over the statements that the advice serves.
 [[nodiscard]] RankedAdvice rank(advice::Advice advice);
+/// Highest return first; where times are unknown, most planner cost saved.
+void sort_by_return(Analysis& analysis);
 
 }  // namespace pganalytics::workflow

@@ -22,6 +22,8 @@ struct LiveRequest {
     std::optional<std::filesystem::path> workload_files;
     bool all_databases = false;  ///< else only the one that `conninfo` names
     std::set<std::string> only;
+    /// Consent to run statements that only read, to see what a setting really gains (verify_settings.hpp).
+    bool verify = false;
     std::function<void(std::string_view stage)> progress;
 };
 
