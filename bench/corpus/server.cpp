@@ -73,22 +73,24 @@ base::Status Server::make_padding() {
         fmt::format("insert into padding select '' from generate_series(1, {})", shared_buffers_mb * 128 * 5 / 4)));
 }
 
-base::Status Server::create_database(std::string_view name) {
+base::Status Server::create_database(const std::string& name) {
     PGANALYTICS_RETURN_IF_ERROR(drop_database(name));
     return padding_->execute_script(postgres::our_sql("CREATE DATABASE {}", postgres::identifier(name)));
 }
 
-base::Status Server::drop_database(std::string_view name) {
-    if (database_ == name) connection_.reset();
+base::Status Server::drop_database(const std::string& name) {
+    sessions_.erase(name);
     return padding_->execute_script(postgres::our_sql("DROP DATABASE IF EXISTS {}", postgres::identifier(name)));
 }
 
-base::Status Server::use(std::string_view name) {
-    PGANALYTICS_ASSIGN(auto connection, connect(name, statement_timeout_));
-    connection_ = std::make_unique<postgres::Connection>(std::move(connection));
+base::Status Server::use(const std::string& name) {
+    if (sessions_.find(name) == sessions_.end()) {
+        PGANALYTICS_ASSIGN(auto session, connect(name, statement_timeout_));
+        sessions_.emplace(name, std::move(session));
+    }
     database_ = name;
     PGANALYTICS_ASSIGN(const auto oid,
-                       connection_->query("select oid from pg_database where datname = current_database()"));
+                       connection().query("select oid from pg_database where datname = current_database()"));
     database_oid_ = oid.text(0, 0);
     return {};
 }
@@ -118,30 +120,30 @@ base::Status Server::settle() {
 }
 
 base::Status Server::apply(const Settings& settings) {
-    return done(connection_->query(
+    return done(connection().query(
         "select set_config('work_mem', $1, false), set_config('max_parallel_workers_per_gather', $2, false)",
         {fmt::format("{}kB", settings.work_mem_kb), fmt::format("{}", settings.parallel_workers)}));
 }
 
 base::Result<json> Server::explain(const std::string& statement) {
-    return json_of(connection_->query("explain (format json) " + statement));
+    return json_of(connection().query("explain (format json) " + statement));
 }
 
 base::Result<Server::Execution> Server::execute(const std::string& statement, bool writes, bool count_blocks) {
     const auto text = fmt::format("explain (analyze, timing off, summary on, buffers {}, format json) {}",
                                   count_blocks ? "on" : "off", statement);
     const auto run_it = [&]() -> base::Result<json> {
-        if (!writes) return json_of(connection_->query(text));
+        if (!writes) return json_of(connection().query(text));
         PGANALYTICS_ASSIGN(auto transaction,
-                           postgres::Transaction::begin(*connection_, postgres::Transaction::Mode::read_write));
-        auto result = json_of(connection_->query(text));
+                           postgres::Transaction::begin(connection(), postgres::Transaction::Mode::read_write));
+        auto result = json_of(connection().query(text));
         PGANALYTICS_RETURN_IF_ERROR(transaction.rollback());
         return result;
     };
     const auto result = run_it();
     if (!result) {
         auto error = result.error();
-        if (connection_->last_server_error().sqlstate == "57014") error.code = base::ErrorCode::too_large;
+        if (connection().last_server_error().sqlstate == "57014") error.code = base::ErrorCode::too_large;
         return error;
     }
     Execution execution;

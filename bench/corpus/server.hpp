@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -32,15 +33,17 @@ class Server {
     [[nodiscard]] static base::Result<Server> start(const std::filesystem::path& folder,
                                                     std::chrono::milliseconds statement_timeout);
 
-    /// Creates the database, or replaces it; `use` connects to it.
-    [[nodiscard]] base::Status create_database(std::string_view name);
-    [[nodiscard]] base::Status drop_database(std::string_view name);
-    [[nodiscard]] base::Status use(std::string_view name);
+    /// Creates the database, or replaces it.
+    [[nodiscard]] base::Status create_database(const std::string& name);
+    [[nodiscard]] base::Status drop_database(const std::string& name);
+    /// What follows is about this database. Its session is kept until it is dropped: one that is new knows nothing of
+    /// the catalog yet.
+    [[nodiscard]] base::Status use(const std::string& name);
     /// The statements of a schema file, without a time-out; random() starts anew from the seed.
     [[nodiscard]] base::Status run(const std::vector<std::string>& statements, double seed);
     /// VACUUM, ANALYZE, CHECKPOINT, and all pages written to the disk.
     [[nodiscard]] base::Status settle();
-    [[nodiscard]] postgres::Connection& connection() { return *connection_; }
+    [[nodiscard]] postgres::Connection& connection() { return sessions_.at(database_); }
 
     [[nodiscard]] base::Status apply(const Settings& settings);
     /// EXPLAIN (FORMAT JSON), not run.
@@ -64,7 +67,8 @@ class Server {
 
     postgres::PrivateCluster cluster_;
     std::chrono::milliseconds statement_timeout_;
-    std::unique_ptr<postgres::Connection> connection_, padding_;
+    std::unique_ptr<postgres::Connection> padding_;
+    std::map<std::string, postgres::Connection, std::less<>> sessions_;  ///< by database
     std::string database_, database_oid_;
 };
 
