@@ -160,6 +160,41 @@ void add_repository(Snapshot& snapshot, const base::Result<store::Overview>& ove
     }
 }
 
+void add_predictions(Snapshot& snapshot, const workflow::PredictionCounters& counters) {
+    const auto number = [](auto value) { return static_cast<double>(value); };
+    for (const auto source : {prediction::PredictionSource::model, prediction::PredictionSource::history,
+                              prediction::PredictionSource::fallback, prediction::PredictionSource::unknown}) {
+        snapshot.counter("pganalytics_predictions_total", "Predictions made, by what they rest on.",
+                         number(counters.by_source[static_cast<std::size_t>(source)]),
+                         {{"source", std::string(prediction::to_string(source))}});
+    }
+    snapshot.counter("pganalytics_prediction_failures_total", "Requests for a prediction that could not be answered.",
+                     number(counters.failed));
+    snapshot.counter("pganalytics_prediction_plans_total", "Plans made on targets for predictions.",
+                     number(counters.plans));
+    const std::string hits = "Predictions found in a cache.";
+    snapshot.counter("pganalytics_prediction_cache_hits_total", hits, number(counters.cache_hits),
+                     {{"cache", "memory"}});
+    snapshot.counter("pganalytics_prediction_cache_hits_total", hits, number(counters.outer_cache_hits),
+                     {{"cache", "redis"}});
+    snapshot.counter("pganalytics_prediction_cache_misses_total", "Predictions found in no cache.",
+                     number(counters.cache_misses));
+}
+
+void add_redis(Snapshot& snapshot, const net::RedisStatus& redis) {
+    const auto number = [](auto value) { return static_cast<double>(value); };
+    for (const auto state : {net::CircuitState::closed, net::CircuitState::open, net::CircuitState::half_open}) {
+        snapshot.gauge("pganalytics_redis_circuit_state", "1 for the state that the circuit to Redis is in.",
+                       state == redis.state ? 1 : 0, {{"state", std::string(net::to_string(state))}});
+    }
+    snapshot.counter("pganalytics_redis_failures_total", "Commands that Redis did not answer in time.",
+                     number(redis.counters.failures));
+    snapshot.counter("pganalytics_redis_refused_values_total", "Values in Redis that are damaged or not ours.",
+                     number(redis.counters.refused));
+    snapshot.counter("pganalytics_redis_spared_total", "Commands not sent because the circuit was open.",
+                     number(redis.counters.spared));
+}
+
 /// Clients may invent methods; a series for each would be theirs to fill the memory with.
 std::string method_label(std::string_view method) {
     constexpr std::array<std::string_view, 7> known{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
@@ -188,6 +223,10 @@ struct Metrics::Impl {
                                                              .Name("pganalytics_http_request_duration_seconds")
                                                              .Help("Time to answer an HTTP request.")
                                                              .Register(registry);
+    prometheus::Family<prometheus::Histogram>& prediction = prometheus::BuildHistogram()
+                                                                .Name("pganalytics_prediction_duration_seconds")
+                                                                .Help("Time to make or find a prediction.")
+                                                                .Register(registry);
 };
 
 Metrics::Metrics(std::string version, MetricSources sources, const base::Clock& clock)
@@ -203,6 +242,11 @@ void Metrics::count_request(std::string_view route, std::string_view method, int
     impl_->latency.Add({{"route", pattern}}, latency_seconds).Observe(std::chrono::duration<double>(took).count());
 }
 
+void Metrics::observe_prediction(std::string_view source, bool cached, std::chrono::nanoseconds took) const {
+    impl_->prediction.Add({{"source", std::string(source)}, {"cached", cached ? "true" : "false"}}, latency_seconds)
+        .Observe(std::chrono::duration<double>(took).count());
+}
+
 std::string Metrics::exposition() const {
     const auto& sources = impl_->sources;
     Snapshot snapshot;
@@ -215,6 +259,8 @@ std::string Metrics::exposition() const {
     }
     if (sources.collector_queue) add_queue(snapshot, sources.collector_queue());
     if (sources.repository) add_repository(snapshot, sources.repository());
+    if (sources.predictions) add_predictions(snapshot, sources.predictions());
+    if (const auto redis = sources.redis ? sources.redis() : std::nullopt) add_redis(snapshot, *redis);
     auto families = impl_->registry.Collect();
     for (auto& family : std::move(snapshot).families()) families.push_back(std::move(family));
     return prometheus::TextSerializer().Serialize(families);

@@ -26,6 +26,7 @@ void add_routes(Router& router, const RouteContext& context) {
     add_query_routes(router, context);
     add_pattern_routes(router, context);
     add_parameter_routes(router, context);
+    add_prediction_routes(router, context);
     add_target_routes(router, context);
 }
 

@@ -9,19 +9,23 @@
 #include "collector/target_loop.hpp"
 #include "http/metrics.hpp"
 #include "http/router.hpp"
+#include "net/redis_cache.hpp"
 #include "store/history.hpp"
 #include "store/repository.hpp"
 #include "store/targets.hpp"
+#include "workflow/prediction_service.hpp"
 
 namespace pganalytics::http {
 
 struct RouteContext {
     store::Repository& repository;
     store::TargetStore& targets;
+    workflow::PredictionService& predictions;
     const base::Clock& clock;
     const Metrics& metrics;
     std::string version;
     std::function<std::vector<collector::TargetStatus>()> collector_status;
+    std::function<std::optional<net::RedisStatus>()> redis_status;
 };
 
 /// /livez, /readyz, /metrics, /api/openapi.yaml
@@ -34,6 +38,8 @@ void add_query_routes(Router& router, const RouteContext& context);
 void add_pattern_routes(Router& router, const RouteContext& context);
 /// /api/v1/queries/{query_hash}/parameter-optimization…
 void add_parameter_routes(Router& router, const RouteContext& context);
+/// /api/predict…, /api/validate…, /api/status, …/predict-performance, /api/v1/ml/health
+void add_prediction_routes(Router& router, const RouteContext& context);
 /// /api/v1/targets…
 void add_target_routes(Router& router, const RouteContext& context);
 

@@ -128,9 +128,11 @@ Service::Impl::Impl(Dependencies from)
       limiter_without_token(with.limit_without_token, with.clock),
       metrics(with.version,
               MetricSources{with.collector_status, with.collector_queue, with.server_counters,
-                            [&repository = with.repository] { return store::read_overview(repository); }},
+                            [&repository = with.repository] { return store::read_overview(repository); },
+                            [&predictions = with.predictions] { return predictions.counters(); }, with.redis_status},
               with.clock),
-      context{with.repository, with.targets, with.clock, metrics, with.version, with.collector_status} {
+      context{with.repository, with.targets, with.predictions,      with.clock,
+              metrics,         with.version, with.collector_status, with.redis_status} {
     add_routes(router, context);
 }
 

@@ -23,8 +23,9 @@
 namespace pganalytics::http {
 
 struct Dependencies {
-    store::Repository& repository;  ///< this and the next two must outlive the service
+    store::Repository& repository;  ///< this and the next three must outlive the service
     store::TargetStore& targets;
+    workflow::PredictionService& predictions;
     const base::Clock& clock;
     base::Log log;
     std::string version;
@@ -32,6 +33,7 @@ struct Dependencies {
     std::function<std::vector<collector::TargetStatus>()> collector_status{};  ///< empty: no collector in this process
     std::function<collector::QueueState()> collector_queue{};
     std::function<net::ServerCounters()> server_counters{};
+    std::function<std::optional<net::RedisStatus>()> redis_status{};  ///< empty: no Redis is configured
     RateLimit limit_with_token{100, 400};
     RateLimit limit_without_token{20, 100};  ///< an address: probes, wrong tokens
 };

@@ -8,6 +8,7 @@
 #include "postgres/server_planner.hpp"
 #include "store/history.hpp"
 #include "store/load_history.hpp"
+#include "workflow/advice_predictions.hpp"
 #include "workflow/quiet_window.hpp"
 
 namespace pganalytics::workflow {
@@ -119,7 +120,12 @@ class TargetAnalysis {
         options.record_of = [&](std::string_view rule) {
             return recommendations.rule_record(rule).value_or(advice::RuleRecord{});
         };
-        return analyze(workload, reading.database, planner, options);
+        auto analysis = analyze(workload, reading.database, planner, options);
+        // Without a model, or with nothing known of times, the planner's word stands alone.
+        if (const auto predictor = DatabasePredictor::read(repository_, target_, workload.database_name, window_.to)) {
+            add_predicted_times(analysis, workload, planner, **predictor, window_.to);
+        }
+        return analysis;
     }
 
     store::Repository& repository_;

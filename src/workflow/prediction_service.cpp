@@ -58,7 +58,7 @@ void note_unused(const BoundStatement& bound, std::vector<std::string>& notes) {
 PredictionService::PredictionService(PredictionDependencies dependencies)
     : clock_(dependencies.clock),
       signing_key_(std::move(dependencies.signing_key)),
-      subjects_(dependencies.repository, dependencies.targets, dependencies.clock),
+      subjects_(dependencies.repository, dependencies.targets, dependencies.clock, dependencies.statements_kept_for),
       planners_(dependencies.targets, dependencies.clock),
       models_(dependencies.repository, dependencies.clock, dependencies.log, dependencies.serving),
       cache_(dependencies.cache, dependencies.clock),

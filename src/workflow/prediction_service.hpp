@@ -36,6 +36,7 @@ struct PredictionDependencies {
     std::shared_ptr<prediction::PredictionCache> outer_cache = nullptr;  ///< asked where this process has no answer
     prediction::LruOptions cache{};
     ServingOptions serving{};
+    std::chrono::milliseconds statements_kept_for{15'000};  ///< text, plan and recommendations of a statement
 };
 
 /// Since the process began.

@@ -65,7 +65,7 @@ base::Result<PredictionSubjects::Subject> PredictionSubjects::find(const predict
     const std::lock_guard lock(mutex_);
     if (known_.size() >= most_known) std::erase_if(known_, [&](const auto& one) { return one.second.second <= now; });
     if (known_.size() >= most_known) known_.clear();
-    known_.insert_or_assign(name, std::pair(subject, now + kept_for));
+    known_.insert_or_assign(name, std::pair(subject, now + kept_for_));
     return subject;
 }
 

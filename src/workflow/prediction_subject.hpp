@@ -39,13 +39,13 @@ struct PredictionSubject {
 
 class PredictionSubjects {
   public:
-    PredictionSubjects(store::Repository& repository, store::TargetStore targets, const base::Clock& clock)
-        : repository_(repository), targets_(std::move(targets)), clock_(clock) {}
+    /// What was read is believed for `kept_for`.
+    PredictionSubjects(store::Repository& repository, store::TargetStore targets, const base::Clock& clock,
+                       std::chrono::milliseconds kept_for)
+        : repository_(repository), targets_(std::move(targets)), clock_(clock), kept_for_(kept_for) {}
 
     [[nodiscard]] base::Result<std::shared_ptr<const PredictionSubject>> find(
         const prediction::PredictionRequest& request);
-
-    static constexpr std::chrono::seconds kept_for{15};
 
   private:
     using Subject = std::shared_ptr<const PredictionSubject>;
@@ -57,6 +57,7 @@ class PredictionSubjects {
     store::Repository& repository_;
     store::TargetStore targets_;
     const base::Clock& clock_;
+    const std::chrono::milliseconds kept_for_;
     std::mutex mutex_;
     std::map<std::string, std::pair<Subject, std::chrono::steady_clock::time_point>> known_;
 };

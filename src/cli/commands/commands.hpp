@@ -16,6 +16,7 @@ void add_targets(CLI::App& tree, Program& program);
 void add_queries(CLI::App& tree, Program& program);
 void add_patterns(CLI::App& tree, Program& program);
 void add_parameters(CLI::App& tree, Program& program);
+void add_predict(CLI::App& tree, Program& program);
 void add_recommendations(CLI::App& tree, Program& program);
 void add_evaluate(CLI::App& tree, Program& program);
 /// Below `evaluate`.

@@ -17,7 +17,9 @@
 #include "cli/stop_signals.hpp"
 #include "http/service.hpp"
 #include "net/http_server.hpp"
+#include "net/redis_cache.hpp"
 #include "store/recommendations.hpp"
+#include "workflow/prediction_service.hpp"
 #include "workflow/report_json.hpp"
 #include "workflow/server_roles.hpp"
 
@@ -94,6 +96,9 @@ class RunningServer {
             store::NewTarget target{configured.name, configured.conninfo, configured.databases, false};
             if (target.name.empty()) target.name = base::redact_conninfo(configured.conninfo.reveal());
             PGANALYTICS_ASSIGN(const auto added, targets_->add_or_replace(target));
+            if (configured.total_memory) {
+                PGANALYTICS_RETURN_IF_ERROR(targets_->set_total_memory(added.id, configured.total_memory));
+            }
         }
         return {};
     }
@@ -120,10 +125,34 @@ class RunningServer {
         return {};
     }
 
+    base::Status start_predictions() {
+        const auto& config = invocation_.config;
+        const auto key = access_->prediction_key();
+        if (!config.redis_url.empty()) {
+            net::RedisOptions options;
+            options.url = config.redis_url;
+            options.password = config.redis_password;
+            options.signing_key = key;
+            options.timeout = config.redis_timeout;
+            options.connect_timeout = std::max(options.connect_timeout, 2 * config.redis_timeout);
+            PGANALYTICS_ASSIGN(auto redis, net::RedisCache::create(std::move(options), clock_));
+            redis_ = std::move(redis);
+        }
+        predictions_ = std::make_unique<workflow::PredictionService>(
+            workflow::PredictionDependencies{access_->repository(), *targets_, clock_, invocation_.log, key, redis_});
+        return {};
+    }
+
     base::Status start_http() {
         PGANALYTICS_ASSIGN(token_, access_->first_token());
-        http::Dependencies dependencies{access_->repository(), *targets_, clock_, invocation_.log,
+        PGANALYTICS_RETURN_IF_ERROR(start_predictions());
+        http::Dependencies dependencies{access_->repository(),      *targets_, *predictions_, clock_, invocation_.log,
                                         invocation_.program_version};
+        if (redis_) {
+            dependencies.redis_status = [this] {
+                return std::optional(net::RedisStatus{redis_->state(), redis_->counters()});
+            };
+        }
         if (collector_) {
             dependencies.collector_status = [this] { return collector_->fleet().status(); };
             dependencies.collector_queue = [this] { return collector_->fleet().queue_state(); };
@@ -208,6 +237,7 @@ class RunningServer {
         sample_.reset();
         server_.reset();
         service_.reset();
+        predictions_.reset();
         targets_.reset();
         access_.reset();
     }
@@ -223,6 +253,8 @@ class RunningServer {
     std::optional<SampleTarget> sample_;
     std::unique_ptr<workflow::CollectorRole> collector_;
     std::unique_ptr<workflow::WorkerRole> worker_;
+    std::shared_ptr<net::RedisCache> redis_;  ///< null where none is configured
+    std::unique_ptr<workflow::PredictionService> predictions_;
     std::unique_ptr<http::Service> service_;
     std::unique_ptr<net::HttpServer> server_;
     /// The same once it is there: requests may ask for its counters before `start` has returned it.
