@@ -43,8 +43,15 @@ class Load {
         });
         history.calls = history.time_ms = calls;
         history.queries.push_back({base::QueryHash{1}, calls, calls, std::nullopt, std::nullopt});
-        for_each("job",
-                 [&](std::istringstream& line) { history.queries.push_back(job(line, history.queries.size() + 1)); });
+        for_each("job", [&](std::istringstream& line) {
+            const QueryHistory own = job(line, history.queries.size() + 1);
+            // What a database did is the sum of its queries.
+            for (std::size_t t = 0; t < own.calls.size(); ++t) {
+                history.calls.values[t] += own.calls.values[t];
+                history.time_ms.values[t] += own.time_ms.values[t];
+            }
+            history.queries.push_back(own);
+        });
         return history;
     }
 

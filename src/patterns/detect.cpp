@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <string>
 
 #include "patterns/batch_jobs.hpp"
@@ -16,6 +17,7 @@ namespace {
 
 constexpr double day_hours = 24;
 constexpr double week_hours = 168;
+constexpr double least_swing = 0.05;  // of the mean level: half of peak to trough
 
 double step_hours(const Series& series) {
     return series.step.count() / 3600;
@@ -145,6 +147,52 @@ double total_at_hour(const Series& series, int hour) {
     return sum;
 }
 
+// A load that doubles doubles its day too, and a day that changes its height has lines beside its own. Stretches
+// between steps of the trend are brought to one level.
+std::optional<Series> levelled(const Series& series, const Decomposition& model) {
+    constexpr double least_stretch_hours = 72;
+    constexpr double least_ratio = 1.3;
+    const auto least = static_cast<std::size_t>(least_stretch_hours / step_hours(series));
+    std::vector<std::size_t> bounds{0};
+    for (const std::size_t step : model.steps) {
+        if (step >= bounds.back() + least && step + least <= series.size()) bounds.push_back(step);
+    }
+    bounds.push_back(series.size());
+    if (bounds.size() < 3) return std::nullopt;
+    Series result = series;
+    double lowest = INFINITY;
+    double highest = 0;
+    for (std::size_t i = 0; i + 1 < bounds.size(); ++i) {
+        const auto from = result.values.begin() + static_cast<std::ptrdiff_t>(bounds[i]);
+        const auto to = result.values.begin() + static_cast<std::ptrdiff_t>(bounds[i + 1]);
+        double sum = 0;
+        double count = 0;
+        for (auto value = from; value != to; ++value) {
+            if (is_gap(*value)) continue;
+            sum += *value;
+            ++count;
+        }
+        if (count == 0 || sum <= 0) return std::nullopt;
+        lowest = std::min(lowest, sum / count);
+        highest = std::max(highest, sum / count);
+        std::for_each(from, to, [&](double& value) { value *= count / sum; });
+    }
+    if (highest < least_ratio * lowest) return std::nullopt;
+    const double level = total(series) / std::max<double>(1, static_cast<double>(series.observed()));
+    for (double& value : result.values) value *= level;
+    return result;
+}
+
+/// The decomposition in which periods are looked for: that of the levelled series where the level moved.
+Decomposition steady(const Series& series, Decomposition model, const PeriodOptions& options) {
+    const std::optional<Series> level = levelled(series, model);
+    return level ? decompose(level->values, options) : std::move(model);
+}
+
+Decomposition steady(const Series& series, const PeriodOptions& options) {
+    return steady(series, decompose(series.values, options), options);
+}
+
 class DatabaseDetector {
   public:
     DatabaseDetector(const DatabaseHistory& history, const DetectOptions& options)
@@ -216,38 +264,99 @@ class DatabaseDetector {
         return queries;
     }
 
-    struct QueryPeriods {
-        const QueryHistory* query = nullptr;
+    struct SeriesPatterns {
+        const QueryHistory* query = nullptr;  // none: the database's own
         std::vector<Pattern> patterns;
         double time_ms = 0;
     };
 
+    // On what is left beside the jobs found: theirs is told, and the combs of their sharp starts would be taken for
+    // periods that nothing has.
     void find_periods() {
+        const std::set<base::QueryHash> of_jobs = queries_of_jobs();
+        Series calls = history_.calls;
+        Series time_ms = history_.time_ms;
+        for (const QueryHistory& query : history_.queries) {
+            if (!of_jobs.contains(query.query_hash)) continue;
+            subtract(calls, query.calls);
+            subtract(time_ms, query.time_ms);
+        }
         PeriodOptions options;
         options.significance = options_.significance / 4;
-        const Decomposition model = decompose(history_.calls.values, options);
-        const Changes changes = find_changes(history_.calls.values, model);
-        for (const Outlier& outlier : changes.outliers) found_.outliers.push_back(incident_of(outlier, history_.calls));
-        for (const LevelShift& shift : changes.level_shifts)
-            found_.level_shifts.push_back(incident_of(shift, history_.calls));
+        const Decomposition model = decompose(calls.values, options);
+        const Changes changes = find_changes(calls.values, model);
+        for (const Outlier& outlier : changes.outliers) found_.outliers.push_back(incident_of(outlier, calls));
+        for (const LevelShift& shift : changes.level_shifts) found_.level_shifts.push_back(incident_of(shift, calls));
 
-        std::vector<Pattern> periods = periodic_patterns(model, history_.calls, true);
+        std::vector<SeriesPatterns> all{{nullptr, telling_patterns(steady(calls, model, options), calls), 0}};
         // What runs long but is called seldom shows in time only.
-        const Decomposition of_time = decompose(history_.time_ms.values, options);
-        for (Pattern& pattern : periodic_patterns(of_time, history_.time_ms, true))
-            add_new(periods, std::move(pattern));
-
+        all.push_back({nullptr, telling_patterns(steady(time_ms, options), time_ms), 0});
         options.significance /= static_cast<double>(std::max<std::size_t>(1, history_.queries.size()));
-        std::vector<QueryPeriods> of_queries;
         for (const QueryHistory& query : history_.queries) {
-            const Decomposition own = decompose(query.calls.values, options);
-            of_queries.push_back({&query, periodic_patterns(own, query.calls, true), total(query.time_ms)});
-            for (const Pattern& pattern : of_queries.back().patterns) add_new(periods, pattern);
+            if (of_jobs.contains(query.query_hash)) continue;
+            all.push_back({&query, telling_patterns(steady(query.calls, options), query.calls), total(query.time_ms)});
+        }
+        drop_sidebands_of_the_week(all);
+        std::vector<Pattern> periods;
+        for (const SeriesPatterns& each : all) {
+            for (const Pattern& pattern : each.patterns) add_new(periods, pattern);
         }
         for (Pattern& pattern : periods) {
-            attach_queries(pattern, of_queries);
+            attach_queries(pattern, all);
             if (pattern.type == PatternType::daily_cycle) attach_peak(pattern);
-            if (!is_batch_of(pattern)) found_.patterns.push_back(std::move(pattern));
+            found_.patterns.push_back(std::move(pattern));
+        }
+    }
+
+    [[nodiscard]] std::set<base::QueryHash> queries_of_jobs() const {
+        std::set<base::QueryHash> queries;
+        for (const Pattern& job : found_.patterns) {
+            if (job.type != PatternType::batch_job) continue;
+            queries.insert(job.metadata.affected_queries.begin(), job.metadata.affected_queries.end());
+        }
+        return queries;
+    }
+
+    static void subtract(Series& from, const Series& part) {
+        if (part.size() != from.size()) return;
+        for (std::size_t t = 0; t < from.size(); ++t) {
+            if (!is_gap(part.values[t])) from.values[t] = std::max(0.0, from.values[t] - part.values[t]);
+        }
+    }
+
+    // A wave that hardly moves the load tells nobody anything, however certain it is.
+    static std::vector<Pattern> telling_patterns(const Decomposition& model, const Series& series) {
+        const double level = total(series) / std::max<double>(1, static_cast<double>(series.observed()));
+        Decomposition telling;
+        for (const Period& period : model.periods) {
+            if (period.amplitude >= least_swing * level) telling.periods.push_back(period);
+        }
+        return periodic_patterns(telling, series, true);
+    }
+
+    // A day that differs over the week has lines at day ± k weeks. Where one series is too noisy to show the week
+    // itself, the others that do tell what those lines are.
+    static void drop_sidebands_of_the_week(std::vector<SeriesPatterns>& all) {
+        const auto find = [](const SeriesPatterns& series, PatternType type) {
+            return std::find_if(series.patterns.begin(), series.patterns.end(),
+                                [&](const Pattern& pattern) { return pattern.type == type; });
+        };
+        const bool has_week = std::any_of(all.begin(), all.end(), [&](const SeriesPatterns& series) {
+            return find(series, PatternType::weekly_pattern) != series.patterns.end();
+        });
+        if (!has_week) return;
+        for (SeriesPatterns& series : all) {
+            const auto day = find(series, PatternType::daily_cycle);
+            if (day == series.patterns.end()) continue;
+            const double strength = *day->metadata.strength;
+            const double observed_hours = 24 * *day->metadata.days_observed;
+            std::erase_if(series.patterns, [&](const Pattern& pattern) {
+                const double order = week_hours / *pattern.metadata.period_hours;
+                const bool is_on_line = std::abs(order - std::round(order)) < week_hours / (2 * observed_hours);
+                const bool is_below_half_a_day = order < 13.5;
+                return pattern.type == PatternType::periodic && is_on_line &&
+                       (is_below_half_a_day || *pattern.metadata.strength < strength / 4);
+            });
         }
     }
 
@@ -261,10 +370,11 @@ class DatabaseDetector {
         if (!is_there) periods.push_back(std::move(pattern));
     }
 
-    void attach_queries(Pattern& pattern, const std::vector<QueryPeriods>& of_queries) const {
+    void attach_queries(Pattern& pattern, const std::vector<SeriesPatterns>& all) const {
         std::vector<std::pair<double, base::QueryHash>> weighed;
         double time_ms = 0;
-        for (const QueryPeriods& each : of_queries) {
+        for (const SeriesPatterns& each : all) {
+            if (each.query == nullptr) continue;
             const bool shows = std::any_of(each.patterns.begin(), each.patterns.end(),
                                            [&](const Pattern& other) { return is_same_period(other, pattern); });
             if (!shows) continue;
@@ -297,23 +407,6 @@ class DatabaseDetector {
             pattern.metadata.variance = std::sqrt(squares) / mean;
             pattern.metadata.consistency_score = std::max(0.0, 1 - *pattern.metadata.variance);
         }
-    }
-
-    // A nightly job makes the database's load daily; when all queries that show the period are its own, the job says
-    // it.
-    [[nodiscard]] bool is_batch_of(const Pattern& period) const {
-        const auto& queries = period.metadata.affected_queries;
-        return std::any_of(found_.patterns.begin(), found_.patterns.end(), [&](const Pattern& job) {
-            if (job.type != PatternType::batch_job || queries.empty()) return false;
-            const double orders = *job.metadata.period_hours / *period.metadata.period_hours;
-            const bool is_its_rhythm =
-                std::abs(orders - std::round(orders)) < 0.03 || is_same_period(job, period) ||
-                (!job.metadata.days_of_week.empty() && *period.metadata.period_hours == week_hours);
-            return is_its_rhythm && std::all_of(queries.begin(), queries.end(), [&](base::QueryHash query) {
-                       const auto& own = job.metadata.affected_queries;
-                       return std::find(own.begin(), own.end(), query) != own.end();
-                   });
-        });
     }
 
     const DatabaseHistory& history_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numbers>
 #include <numeric>
 #include <optional>
 
@@ -22,7 +23,8 @@ constexpr std::size_t free_groups = 5;  // that may enter without standing out f
 constexpr std::size_t maximum_bends = 4;
 constexpr std::size_t maximum_steps = 6;
 constexpr std::size_t maximum_lines = 48;
-constexpr double least_share = 0.0015;  // of the detrended variance: what explains less is not looked for
+constexpr double least_share = 0.0015;   // of the detrended variance: what explains less is not looked for
+constexpr double furthest_sideband = 8;  // bins from its carrier
 constexpr int maximum_harmonic = 16;
 constexpr std::size_t long_series = 2500;  // lines a bin apart hardly overlap any more, and a joint fit costs too much
 
@@ -96,6 +98,7 @@ class PeriodSearch {
     void refit(std::size_t rounds);
     void fit_changed(std::size_t group);
     void remove_group(std::size_t group);
+    bool untangle();
     void update_residual();
     [[nodiscard]] bool gross_are_states() const;
     bool extend();
@@ -107,6 +110,7 @@ class PeriodSearch {
     std::size_t add_line(double frequency, const RedNoise& noise);
     std::optional<std::size_t> merge_modulation(const RedNoise& noise);
     [[nodiscard]] bool is_near_line(double frequency, double bins) const;
+    [[nodiscard]] bool is_overtone_line(double frequency) const;
     void refine_all();
     void extend_all();
     void search();
@@ -228,6 +232,37 @@ void PeriodSearch::remove_group(std::size_t group) {
     fit_.waves.erase(fit_.waves.begin() + static_cast<std::ptrdiff_t>(group));
 }
 
+// Lines nearer than a spectrum can tell apart cancel each other with amplitudes without bound, and either then looks
+// needed. Of two such lines an overtone goes before a fundamental, and the weaker fundamental before the stronger.
+bool PeriodSearch::untangle() {
+    constexpr double resolved = 0.5;
+    bool is_changed = false;
+    const std::vector<double> amplitudes = line_amplitudes();
+    std::vector<bool> is_double(model_.groups.size(), false);
+    for (std::size_t g = 0; g < model_.groups.size(); ++g) {
+        for (std::size_t other = 0; other < model_.groups.size(); ++other) {
+            if (other == g || is_double[other]) continue;
+            const HarmonicGroup& stays = model_.groups[other];
+            std::vector<int>& harmonics = model_.groups[g].harmonics;
+            const auto is_taken = [&](int harmonic) {
+                return std::any_of(stays.harmonics.begin(), stays.harmonics.end(), [&](int of_other) {
+                    const double apart = std::abs(stays.frequency * of_other - model_.groups[g].frequency * harmonic);
+                    const bool gives_way =
+                        harmonic != of_other ? harmonic > of_other : amplitudes[g] < amplitudes[other];
+                    return gives_way && apart < resolved * bin();
+                });
+            };
+            const bool loses_first = is_taken(harmonics.front());
+            is_changed |= std::erase_if(harmonics, is_taken) > 0;
+            is_double[g] = is_double[g] || loses_first || harmonics.empty();
+        }
+    }
+    for (std::size_t g = model_.groups.size(); g-- > 0;) {
+        if (is_double[g]) remove_group(g);
+    }
+    return is_changed;
+}
+
 bool PeriodSearch::is_near_line(double frequency, double bins) const {
     for (const HarmonicGroup& group : model_.groups) {
         for (const int harmonic : group.harmonics) {
@@ -301,7 +336,9 @@ std::size_t PeriodSearch::add_line(double frequency, const RedNoise& noise) {
         const double neighbours =
             std::max({amplitude[at - 1], amplitude[at - 2], amplitude[at + 1], amplitude[at + 2]});
         const bool stands_out = h > 5 && amplitude[at] > 2 * neighbours;
-        if (is_clear && falls_off && !stands_out && !is_near_line(frequency * h, 0.6)) group.harmonics.push_back(h);
+        if (is_clear && falls_off && !stands_out && !is_near_line(frequency * h, 0.6) &&
+            !is_overtone_line(frequency * h))
+            group.harmonics.push_back(h);
     }
     model_.groups.push_back(group);
     return model_.groups.size() - 1;
@@ -415,6 +452,7 @@ bool PeriodSearch::split_one() {
             refit(1);
             for (int round = 0; round < 6; ++round) {
                 const double moved = model_.refine(winsorised());
+                untangle();
                 refit(1);
                 if (moved < 0.01) break;
             }
@@ -489,6 +527,15 @@ bool PeriodSearch::extend() {
     return true;
 }
 
+// On a multiple of a period that is there already and short enough for that to be no chance.
+bool PeriodSearch::is_overtone_line(double frequency) const {
+    return std::any_of(model_.groups.begin(), model_.groups.end(), [&](const HarmonicGroup& group) {
+        const double order = std::round(frequency / group.frequency);
+        return group.frequency > 10 * bin() && order > 1.5 &&
+               std::abs(order * group.frequency - frequency) < 0.3 * bin();
+    });
+}
+
 void PeriodSearch::refine_all() {
     const int rounds = is_long() ? 2 : 8;
     for (int round = 0; round < rounds && !model_.groups.empty(); ++round) {
@@ -499,8 +546,9 @@ void PeriodSearch::refine_all() {
         } else {
             moved = model_.refine(target);
         }
+        const bool is_changed = untangle();
         refit(1);
-        if (moved < 0.005) break;
+        if (moved < 0.005 && !is_changed) break;
     }
 }
 
@@ -526,10 +574,12 @@ bool PeriodSearch::is_overtone(std::size_t of, std::size_t candidate, const std:
     }
     if (model_.groups[of].carrier_order > 0 && static_cast<int>(order) == model_.groups[of].carrier_order) return false;
     if (order < 1.5) {
-        // A wave whose strength changes has sidebands: weaker, next to it.
+        // A wave whose strength changes has sidebands: weaker, next to it; of one that is switched on halfway they fall
+        // with the distance as 2 / π k.
         const double apart = std::abs(frequency - base) / bin();
         const bool is_same = std::abs(frequency / base - 1) < 0.02;
-        return ratio <= 1 && (apart < 0.4 || (apart < 2 && (ratio < 0.35 || is_same)));
+        const bool is_switching = apart < furthest_sideband && ratio < std::min(0.35, 2 / (std::numbers::pi * apart));
+        return ratio <= 1 && (apart < 0.4 || is_switching || (apart < 2 && is_same));
     }
     const auto near = [&](double wanted) {
         double found = 0;
@@ -583,7 +633,8 @@ std::vector<bool> PeriodSearch::reported() const {
     std::vector<bool> keep(model_.groups.size(), true);
     for (std::size_t g = 0; g < model_.groups.size(); ++g) {
         for (std::size_t of = 0; of < model_.groups.size(); ++of) {
-            if (of != g && keep[of] && model_.groups[of].frequency <= model_.groups[g].frequency + 2 * bin() &&
+            if (of != g && keep[of] &&
+                model_.groups[of].frequency <= model_.groups[g].frequency + furthest_sideband * bin() &&
                 is_overtone(of, g, amplitudes)) {
                 keep[g] = false;
             }

@@ -24,7 +24,15 @@ struct Fold {
 
 class Folding {
   public:
-    Folding(std::vector<std::size_t> spikes, std::size_t size) : spikes_(std::move(spikes)), size_(size) {}
+    /// `known`: periods that the series has anyway.
+    Folding(std::vector<std::size_t> spikes, std::size_t size, const std::vector<Period>& known)
+        : spikes_(std::move(spikes)), size_(size) {
+        for (const Period& period : known) {
+            const double whole = std::round(period.samples);
+            const double drift = std::abs(period.samples - whole) * static_cast<double>(size) / whole;
+            if (whole >= 2 && drift < 1) known_.push_back(static_cast<std::size_t>(whole));
+        }
+    }
 
     [[nodiscard]] std::optional<Fold> best(std::size_t shortest, std::size_t longest) {
         std::optional<Fold> best;
@@ -53,15 +61,33 @@ class Folding {
         }
         if (static_cast<double>(explained) < minimum_explained * static_cast<double>(spikes_.size()))
             return std::nullopt;
-        const double rate = static_cast<double>(spikes_.size()) / static_cast<double>(size_);
+        const double rate = chance_rate(period, busiest);
         fold.recurrence =
             std::min(1.0, static_cast<double>(busiest) / static_cast<double>(std::max<std::size_t>(1, size_ / period)));
         fold.log_p = log_binomial_tail(busiest, cycles, rate) + std::log(static_cast<double>(period));
         return fold;
     }
 
+    // Share of places that have a spike by chance. Where a day is known, what its peak exceeds now and then comes at
+    // one hour of it: every second or third day would stand out against all hours, but not against that hour of other
+    // days.
+    [[nodiscard]] double chance_rate(std::size_t period, std::size_t busiest) const {
+        double rate = static_cast<double>(spikes_.size()) / static_cast<double>(size_);
+        const auto place = static_cast<std::size_t>(std::find(hits_.begin(), hits_.end(), busiest) - hits_.begin());
+        for (const std::size_t known : known_) {
+            if (known >= period || period % known != 0) continue;
+            const auto at_phase = static_cast<std::size_t>(std::count_if(
+                spikes_.begin(), spikes_.end(), [&](std::size_t t) { return t % known == place % known; }));
+            const double elsewhere = static_cast<double>(size_) / static_cast<double>(known) -
+                                     static_cast<double>(size_) / static_cast<double>(period);
+            rate = std::max(rate, static_cast<double>(at_phase - busiest) / std::max(1.0, elsewhere));
+        }
+        return std::min(rate, 1.0);
+    }
+
     std::vector<std::size_t> spikes_;
     std::size_t size_;
+    std::vector<std::size_t> known_;
     std::vector<std::size_t> hits_;
 };
 
@@ -97,7 +123,7 @@ void add_spike_periods(std::span<const double> values, const PeriodOptions& opti
     const auto longest = static_cast<std::size_t>(static_cast<double>(size) / std::max(4.0, options.minimum_cycles));
     const auto shortest = static_cast<std::size_t>(std::max(2.0, std::ceil(options.minimum_samples)));
     if (longest < shortest) return;
-    const std::optional<Fold> fold = Folding(spikes, size).best(shortest, longest);
+    const std::optional<Fold> fold = Folding(spikes, size, result.periods).best(shortest, longest);
     if (!fold) return;
     const double log_p = fold->log_p + std::log(static_cast<double>(longest));
     if (log_p > std::log(options.significance)) return;
