@@ -92,6 +92,8 @@ Program::Program(std::string version)
     add_queries(*app_, *this);
     add_patterns(*app_, *this);
     add_parameters(*app_, *this);
+    add_train(*app_, *this);
+    add_models(*app_, *this);
     add_predict(*app_, *this);
     add_recommendations(*app_, *this);
     add_serve(*app_, *this);

@@ -27,6 +27,8 @@ void add_routes(Router& router, const RouteContext& context) {
     add_pattern_routes(router, context);
     add_parameter_routes(router, context);
     add_prediction_routes(router, context);
+    add_model_routes(router, context);
+    add_job_routes(router, context);
     add_target_routes(router, context);
 }
 

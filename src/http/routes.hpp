@@ -40,6 +40,10 @@ void add_pattern_routes(Router& router, const RouteContext& context);
 void add_parameter_routes(Router& router, const RouteContext& context);
 /// /api/predict…, /api/validate…, /api/status, …/predict-performance, /api/v1/ml/health
 void add_prediction_routes(Router& router, const RouteContext& context);
+/// /api/train…, /api/models…
+void add_model_routes(Router& router, const RouteContext& context);
+/// /api/v1/jobs…
+void add_job_routes(Router& router, const RouteContext& context);
 /// /api/v1/targets…
 void add_target_routes(Router& router, const RouteContext& context);
 

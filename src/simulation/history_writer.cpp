@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "simulation/history_plans.hpp"
 #include "sql/identity.hpp"
 #include "store/ingest.hpp"
 
@@ -69,6 +70,7 @@ class Writer {
 
     base::Result<WrittenHistory> run(const std::function<void(double)>& progress) {
         PGANALYTICS_RETURN_IF_ERROR(announce(ingest_, target_, history_));
+        PGANALYTICS_RETURN_IF_ERROR(ingest_.plans(target_, captured_plans(history_)));
         const HistoryTruth& truth = history_.truth();
         while (auto interval = history_.next()) {
             if (seen_++ % minutes_between_samples == 0) {

@@ -16,6 +16,8 @@ void add_targets(CLI::App& tree, Program& program);
 void add_queries(CLI::App& tree, Program& program);
 void add_patterns(CLI::App& tree, Program& program);
 void add_parameters(CLI::App& tree, Program& program);
+void add_train(CLI::App& tree, Program& program);
+void add_models(CLI::App& tree, Program& program);
 void add_predict(CLI::App& tree, Program& program);
 void add_recommendations(CLI::App& tree, Program& program);
 void add_evaluate(CLI::App& tree, Program& program);
