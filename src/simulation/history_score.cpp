@@ -107,7 +107,6 @@ HistoryScore& HistoryScore::operator+=(const HistoryScore& other) {
     planted += other.planted;
     found += other.found;
     invented += other.invented;
-    invented_periods += other.invented_periods;
     incidents += other.incidents;
     incidents_found += other.incidents_found;
     const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
@@ -134,7 +133,6 @@ nlohmann::json HistoryScore::to_json() const {
     return {{"planted", planted},
             {"found", found},
             {"invented", invented},
-            {"invented_periods", invented_periods},
             {"f1", f1()},
             {"missed", missed_words},
             {"invented_patterns", invented_words},
@@ -163,7 +161,7 @@ HistoryScore score_detection(const HistoryTruth& truth, const patterns::Detectio
         const bool explained = std::any_of(truth.patterns.begin(), truth.patterns.end(),
                                            [&](const auto& planted) { return explains(planted, pattern); });
         if (explained) continue;
-        ++(pattern.type == patterns::PatternType::periodic ? score.invented_periods : score.invented);
+        ++score.invented;
         score.invented_words.push_back(words(pattern));
     }
     for (const PlantedSpan& incident : truth.incidents) {

@@ -17,10 +17,9 @@ inline constexpr double start_tolerance_minutes = 5;
 inline constexpr double period_tolerance = 0.02;
 
 struct HistoryScore {
-    std::size_t planted = 0;           ///< required patterns
-    std::size_t found = 0;             ///< of them
-    std::size_t invented = 0;          ///< peaks, cycles and jobs that nothing planted explains
-    std::size_t invented_periods = 0;  ///< the same of `periodic`, counted apart: not in f1
+    std::size_t planted = 0;   ///< required patterns
+    std::size_t found = 0;     ///< of them
+    std::size_t invented = 0;  ///< patterns of any type that nothing planted explains
     std::vector<std::string> missed_words;
     std::vector<std::string> invented_words;
     std::vector<double> start_errors;      ///< minutes, of each batch job found

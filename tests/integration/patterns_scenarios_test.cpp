@@ -1,9 +1,10 @@
-// Detection held against simulated histories: twenty seeds of each scenario. Peaks, cycles and jobs are held to their
-// bound; other periods that nothing planted explains are counted and printed (property invented_periods).
+// Detection held against simulated histories of every scenario: one seed, or with PGANALYTICS_SEEDS that many. Every
+// pattern counts, of whatever type; where nothing is planted, nothing may be found.
 
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
@@ -19,11 +20,16 @@ std::uint64_t first_seed() {
     return static_cast<std::uint64_t>(today.time_since_epoch().count()) * 100;
 }
 
+std::uint64_t seeds() {
+    const char* wanted = std::getenv("PGANALYTICS_SEEDS");
+    return wanted == nullptr ? 1 : std::stoull(wanted);
+}
+
 class Scenarios : public testing::TestWithParam<std::string> {};
 
 TEST_P(Scenarios, FindsThePeaksCyclesAndJobsThatArePlantedAndNoOthers) {
     HistoryScore all;
-    for (std::uint64_t seed = first_seed(); seed < first_seed() + 20; ++seed) {
+    for (std::uint64_t seed = first_seed(); seed < first_seed() + seeds(); ++seed) {
         const auto scenario = parse_scenario(builtin_scenario(GetParam()), seed);
         ASSERT_TRUE(scenario) << scenario.error().to_string();
         HistoryOptions options;
@@ -34,16 +40,15 @@ TEST_P(Scenarios, FindsThePeaksCyclesAndJobsThatArePlantedAndNoOthers) {
         all += score_detection(history->truth(), patterns::detect_patterns(roll_up(*history)));
     }
     RecordProperty("f1", std::to_string(all.f1()));
-    RecordProperty("invented_periods", std::to_string(all.invented_periods));
     SCOPED_TRACE("first seed " + std::to_string(first_seed()) + "\n" + all.to_json().dump(2));
     EXPECT_EQ(all.incidents_found, all.incidents);
     for (const double error : all.start_errors) EXPECT_LE(error, start_tolerance_minutes);
     for (const double confidence : all.peak_confidences) EXPECT_GT(confidence, 0.8);
     if (all.planted > 0) {
-        EXPECT_GE(all.f1(), 0.95);
+        // Of the handful in one history a single slip is more than the bound, which is one of twenty histories.
+        EXPECT_GE(all.f1(), seeds() >= 20 ? 0.95 : 0.85);
     } else {
-        // One false pattern in twenty histories is the bound that detection is tuned to.
-        EXPECT_LE(all.invented, 1U);
+        EXPECT_EQ(all.invented, 0U);
     }
 }
 

@@ -86,11 +86,9 @@ base::Result<int> score_scenario(Invocation& invocation, const SimulateFlags& fl
         out << json.dump(2) << '\n';
         return 0;
     }
-    out << fmt::format(
-        "{}: {} of {} planted patterns found, {} invented, F1 {:.3f}; {} other periods invented; {} of {} incidents "
-        "seen\n",
-        flags.scenario, all.found, all.planted, all.invented, all.f1(), all.invented_periods, all.incidents_found,
-        all.incidents);
+    out << fmt::format("{}: {} of {} planted patterns found, {} invented, F1 {:.3f}; {} of {} incidents seen\n",
+                       flags.scenario, all.found, all.planted, all.invented, all.f1(), all.incidents_found,
+                       all.incidents);
     out << fmt::format("workload advice: {} of {} planted found, {} invented, precision {:.3f}, recall {:.3f}\n",
                        advice.found, advice.planted, advice.invented, advice.precision(), advice.recall());
     for (const auto* words : {&all.missed_words, &advice.missed_words}) {
