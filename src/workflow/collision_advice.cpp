@@ -24,6 +24,8 @@ constexpr std::size_t most_jobs = 40;
 constexpr std::size_t most_statements_of_a_job = 12;
 /// Windows that meet for less are neighbours.
 constexpr std::size_t least_shared_minutes = 3;
+/// What runs more often than this runs all day.
+constexpr int frequent_minutes = 360;
 /// Less saved is not worth anybody's evening.
 constexpr double least_improvement_percent = 5;
 
@@ -154,22 +156,28 @@ class CollisionAdvisor {
         return {};
     }
 
-    /// The job that does less is moved where it can be, else the other; nothing where neither has a free start.
+    /// The job that does less is moved where it can be, else the other; nothing where neither has a free start. A long
+    /// job cannot keep clear of one that runs every hour: where no start does, those are met as they are now.
     struct Move {
         std::size_t job = 0, stays = 0;
         QuietStart start;
+        bool meets_frequent_ones = false;
     };
     [[nodiscard]] std::optional<Move> find_move(std::size_t a, std::size_t b, const JobCollision& collision) const {
         const bool a_is_lighter = collision.first_ms_per_week <= collision.second_ms_per_week;
-        for (const auto& [job, stays] :
-             {a_is_lighter ? std::pair(a, b) : std::pair(b, a), a_is_lighter ? std::pair(b, a) : std::pair(a, b)}) {
-            patterns::WeekMinutes taken;
-            for (std::size_t other = 0; other < jobs_.size(); ++other) {
-                if (other != job) taken |= jobs_[other].minutes;
+        const auto lighter = a_is_lighter ? std::pair(a, b) : std::pair(b, a);
+        for (const bool meets_frequent_ones : {false, true}) {
+            for (const auto& [job, stays] : {lighter, std::pair(lighter.second, lighter.first)}) {
+                patterns::WeekMinutes taken;
+                for (std::size_t other = 0; other < jobs_.size(); ++other) {
+                    const bool left_out =
+                        meets_frequent_ones && other != stays && cycle_of(jobs_[other].data) < frequent_minutes;
+                    if (other != job && !left_out) taken |= jobs_[other].minutes;
+                }
+                const auto start = quietest_start(load_without(history_, jobs_[job]), jobs_[job].minutes, taken,
+                                                  cycle_of(jobs_[job].data));
+                if (start) return Move{job, stays, *start, meets_frequent_ones};
             }
-            const auto start = quietest_start(load_without(history_, jobs_[job]), jobs_[job].minutes, taken,
-                                              cycle_of(jobs_[job].data));
-            if (start) return Move{job, stays, *start};
         }
         return std::nullopt;
     }
@@ -200,11 +208,13 @@ class CollisionAdvisor {
             fmt::format("Start the batch job of {} at {} instead: it and the one of {} slow each other", now, then,
                         clock_.of(jobs_[move->stays].data.start_minute.value_or(0), jobs_[move->stays].data));
         advice.reasoning = fmt::format(
-            "On {} occasions {} met {}. That costs {:.0f} s a week, {:.0f} % of what the two take. At {} no other job "
-            "runs and the database has {:.0f} % of its mean load ({:.0f} % where the job runs now). A job's start is "
-            "set "
-            "where it is scheduled, so there is no SQL to run.",
+            "On {} occasions {} met {}. That costs {:.0f} s a week, {:.0f} % of what the two take. At {} no other "
+            "batch "
+            "job {}, and the database has {:.0f} % of its mean load ({:.0f} % where the job runs now). A job's start "
+            "is "
+            "set where it is scheduled, so there is no SQL to run.",
             collision.occasions, job_words(move->job), job_words(move->stays), saved / 1000, 100 * saved / spent, then,
+            move->meets_frequent_ones ? "runs but those of every hour or so, which no start avoids" : "runs",
             100 * move->start.share, 100 * move->start.share_now);
         add_evidence(advice, a, b, collision);
         add_served(advice, a, b, collision, saved);
@@ -244,7 +254,7 @@ class CollisionAdvisor {
             "Between runs: the database's other load and a trend over time set aside by least squares, loads that only "
             "one side saw left out, and a rank test must agree.",
             "Pages per call must not explain half of the difference: the runs did not simply have more to do.",
-            "The new start meets no other batch job that was detected."};
+            "The new start was held against the windows of every batch job that was detected."};
         evidence.not_checked = {"What must be done before or after the job outside the database is not known."};
     }
 
