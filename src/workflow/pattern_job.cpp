@@ -11,6 +11,7 @@
 #include "patterns/pattern_json.hpp"
 #include "store/history.hpp"
 #include "workflow/load_series.hpp"
+#include "workflow/peak_ahead.hpp"
 #include "workflow/workload_job.hpp"
 
 namespace pganalytics::workflow {
@@ -54,6 +55,28 @@ void note_move(const patterns::Pattern& pattern, const nlohmann::json& before, s
                                      : fmt::format("; it used to start at minute {}", from % 60);
 }
 
+/// Capacity is a matter of the load's rhythm: the note stands with the pattern that says most about it.
+void note_peak_ahead(const patterns::Series& hourly_calls, std::vector<store::PatternToSave>& rows) {
+    for (const auto type : {patterns::PatternType::daily_cycle, patterns::PatternType::weekly_pattern,
+                            patterns::PatternType::hourly_peak}) {
+        const auto row = std::find_if(rows.begin(), rows.end(), [&](const store::PatternToSave& each) {
+            return each.pattern_type == patterns::to_string(type);
+        });
+        if (row == rows.end()) continue;
+        const auto peak = peak_ahead(hourly_calls);
+        if (!peak) return;
+        row->description += to_words(*peak);
+        auto metadata = nlohmann::json::parse(row->pattern_metadata_json);
+        metadata["peak_ahead"] = {{"at", base::to_rfc3339(peak->at)},
+                                  {"expected_calls", peak->mean},
+                                  {"upper_80_calls", peak->upper_80},
+                                  {"most_seen_calls", peak->most_seen},
+                                  {"seen_at", base::to_rfc3339(peak->seen_at)}};
+        row->pattern_metadata_json = metadata.dump();
+        return;
+    }
+}
+
 class DatabaseDetection {
   public:
     DatabaseDetection(store::Repository& repository, const store::Target& target, store::Window window,
@@ -67,7 +90,8 @@ class DatabaseDetection {
         result.database_name = database_name;
         result.days_observed = static_cast<double>(history.calls.observed()) / 24;
         result.found = patterns::detect_patterns(history);
-        PGANALYTICS_ASSIGN(const auto rows, rows_of(database_name, result.found.patterns));
+        PGANALYTICS_ASSIGN(auto rows, rows_of(database_name, result.found.patterns));
+        note_peak_ahead(history.calls, rows);
         PGANALYTICS_ASSIGN(result.saved, store::PatternStore(repository_).save(target_.id, database_name, rows, now_));
         PGANALYTICS_ASSIGN(result.advised, advise_on_workload(repository_, target_.id, history, result.found, window_));
         return result;

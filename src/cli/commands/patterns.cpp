@@ -3,8 +3,10 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
 
+#include "advice/advice.hpp"
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
@@ -13,6 +15,7 @@
 #include "cli/table.hpp"
 #include "patterns/pattern.hpp"
 #include "store/patterns.hpp"
+#include "store/recommendations.hpp"
 #include "workflow/pattern_job.hpp"
 
 namespace pganalytics::cli {
@@ -52,9 +55,10 @@ base::Status detect_now(Invocation& invocation, workflow::RepositoryAccess& sess
                                                           }));
     invocation.terminal.clear_progress();
     for (const auto& result : results) {
-        invocation.terminal.note(fmt::format("{}: {} patterns in {:.1f} days, {} outliers, {} level shifts",
-                                             result.database_name, result.found.patterns.size(), result.days_observed,
-                                             result.found.outliers.size(), result.found.level_shifts.size()));
+        invocation.terminal.note(fmt::format(
+            "{}: {} patterns in {:.1f} days, {} outliers, {} level shifts, {} recommendations", result.database_name,
+            result.found.patterns.size(), result.days_observed, result.found.outliers.size(),
+            result.found.level_shifts.size(), result.advised.added + result.advised.updated));
     }
     if (results.empty()) invocation.terminal.note("nothing was collected in that time");
     return {};
@@ -72,6 +76,10 @@ nlohmann::json as_json(const store::StoredPattern& pattern) {
             {"affected_query_count", pattern.affected_query_count}};
 }
 
+std::string percent_words(double share) {
+    return share > 0 && share < 0.01 ? "< 1 %" : fmt::format("{:.0f} %", 100 * share);
+}
+
 Table as_table(Terminal& terminal, const std::vector<store::StoredPattern>& patterns) {
     Table table;
     table.empty_words =
@@ -80,18 +88,52 @@ Table as_table(Terminal& terminal, const std::vector<store::StoredPattern>& patt
         {"Target", "target_name", Align::left, 24},
         {"Database", "database_name"},
         {"Pattern", "pattern_type"},
-        {"Confidence", "confidence", Align::right},
+        {"What and when", "description", Align::left, static_cast<std::size_t>(std::max(110, terminal.columns() - 90))},
+        {"Sure", "confidence", Align::right},
+        {"Of its time", "impact_score", Align::right},
         {"Queries", "affected_query_count", Align::right},
-        {"What", "description", Align::left, static_cast<std::size_t>(std::max(60, terminal.columns() - 80))}};
+        {"Looked at", "detection_timestamp"}};
     for (const auto& pattern : patterns) {
         const auto metadata = nlohmann::json::parse(pattern.pattern_metadata_json, nullptr, false);
-        const double confidence = metadata.is_object() ? metadata.value("confidence", 0.0) : 0.0;
-        table.rows.push_back({text_cell(pattern.target_name), text_cell(pattern.database_name),
-                              text_cell(pattern.pattern_type),
-                              number_cell(confidence, fmt::format("{:.2f}", confidence)),
-                              integer_cell(pattern.affected_query_count), text_cell(pattern.description)});
+        const auto number = [&](const char* name) -> std::optional<double> {
+            if (!metadata.is_object() || !metadata.contains(name) || !metadata[name].is_number()) return std::nullopt;
+            return metadata[name].get<double>();
+        };
+        const auto confidence = number("confidence");
+        const auto impact = number("impact_score");
+        const auto looked_at = base::to_rfc3339(pattern.detection_timestamp);
+        table.rows.push_back(
+            {text_cell(pattern.target_name),
+             text_cell(pattern.database_name),
+             text_cell(pattern.pattern_type),
+             text_cell(pattern.description),
+             confidence ? number_cell(*confidence, percent_words(*confidence)) : null_cell(),
+             impact ? number_cell(*impact, percent_words(*impact)) : null_cell(),
+             integer_cell(pattern.affected_query_count),
+             {looked_at.substr(0, 10) + " " + looked_at.substr(11, 5) + " UTC", nlohmann::json(looked_at).dump()}});
     }
     return table;
+}
+
+/// What the patterns advise, so that whoever reads them at night need not look for it elsewhere.
+base::Status print_what_to_do(Invocation& invocation, workflow::RepositoryAccess& session,
+                              const store::PatternFilter& shown) {
+    store::RecommendationFilter filter;
+    filter.target = shown.target;
+    filter.database_name = shown.database_name;
+    filter.source_type = advice::SourceType::workload;
+    filter.min_impact_percent = 0;
+    filter.limit = 10;
+    PGANALYTICS_ASSIGN(const auto advice, store::RecommendationStore(session.repository()).list(filter));
+    if (advice.items.empty()) return {};
+    auto& out = invocation.terminal.out();
+    out << "\nWhat to do about it:\n";
+    for (const auto& each : advice.items) {
+        out << fmt::format("  {}. {} (saves {:.0f} %)\n", base::to_integer(each.id), each.recommendation_text,
+                           each.estimated_improvement_percent);
+    }
+    out << "`pganalytics recommendations --source workload --details` has reasons, evidence and statements.\n";
+    return {};
 }
 
 base::Result<int> list_patterns(Invocation& invocation, const PatternFlags& flags) {
@@ -114,6 +156,9 @@ base::Result<int> list_patterns(Invocation& invocation, const PatternFlags& flag
         invocation.terminal.out() << list.dump(2) << '\n';
     } else {
         print(invocation.terminal, as_table(invocation.terminal, page.items), format);
+        if (format == OutputFormat::table) {
+            PGANALYTICS_RETURN_IF_ERROR(print_what_to_do(invocation, session, filter));
+        }
     }
     return 0;
 }
