@@ -9,6 +9,7 @@
 
 #include "patterns/batch_jobs.hpp"
 #include "patterns/hourly_peak.hpp"
+#include "patterns/load_share.hpp"
 #include "patterns/periodicity.hpp"
 #include "patterns/robust.hpp"
 
@@ -294,7 +295,7 @@ class DatabaseDetector {
         options.significance /= static_cast<double>(std::max<std::size_t>(1, history_.queries.size()));
         for (const QueryHistory& query : history_.queries) {
             if (of_jobs.contains(query.query_hash)) continue;
-            all.push_back({&query, telling_patterns(steady(query.calls, options), query.calls), total(query.time_ms)});
+            all.push_back({&query, patterns_of(query, calls, all.front().patterns, options), total(query.time_ms)});
         }
         drop_sidebands_of_the_week(all);
         std::vector<Pattern> periods;
@@ -306,6 +307,19 @@ class DatabaseDetector {
             if (pattern.type == PatternType::daily_cycle) attach_peak(pattern);
             found_.patterns.push_back(std::move(pattern));
         }
+    }
+
+    static std::vector<Pattern> patterns_of(const QueryHistory& query, const Series& database,
+                                            const std::vector<Pattern>& of_database, const PeriodOptions& options) {
+        switch (load_share(query.calls, database)) {
+            case LoadShare::share:
+                return of_database;
+            case LoadShare::noise:
+                return {};
+            case LoadShare::unlike:
+                break;
+        }
+        return telling_patterns(steady(query.calls, options), query.calls);
     }
 
     [[nodiscard]] std::set<base::QueryHash> queries_of_jobs() const {
