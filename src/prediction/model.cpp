@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::array types{ModelType::linear_regression, ModelType::decision_tree, ModelType::random_forest,
                            ModelType::gradient_boosting};
-constexpr int format_version = 3;
+constexpr int format_version = 4;
 constexpr std::string_view magic = "pganalytics-model";
 
 std::vector<float> as_floats(std::span<const double> values) {
@@ -72,8 +72,9 @@ double Model::predict_log_ms(std::span<const float> row) const {
 
 LogPrediction Model::predict(std::span<const double> features, std::optional<double> level) const {
     const auto row = as_floats(features);
-    return around(predict_log_ms(row), std::max(spread_floor_, std::exp(spread_linear_.predict(row))), errors_,
-                  level.value_or(level_));
+    const double center = predict_log_ms(row);
+    const double spread = std::max(spread_floor_, std::exp(spread_linear_.predict(row)));
+    return around(center, spread * spread_scale_.at(center - level_shift_), errors_, level.value_or(level_));
 }
 
 std::vector<Contribution> Model::explain(std::span<const double> features) const {
@@ -113,6 +114,7 @@ std::vector<double> Model::importance() const {
 Model Model::with_level_shift(double log_ms) const {
     Model moved = *this;
     moved.level_shift_ += log_ms;
+    if (levelled_errors_.units() > 0) moved.errors_ = levelled_errors_;
     return moved;
 }
 
@@ -127,7 +129,9 @@ std::string Model::to_bytes() const {
                               {"trees", trees_.to_json()},
                               {"spread", spread_linear_.to_json()},
                               {"spread_floor", spread_floor_},
+                              {"spread_scale", spread_scale_.to_json()},
                               {"errors", errors_.to_json()},
+                              {"levelled_errors", levelled_errors_.to_json()},
                               {"level", level_},
                               {"chosen", chosen_}};
     const auto body = nlohmann::json::to_cbor(json);
@@ -171,6 +175,8 @@ base::Result<Model> Model::from_bytes(std::string_view bytes) {
         PGANALYTICS_ASSIGN(model.trees_, FlatTrees::from_json(json.at("trees"), count));
         PGANALYTICS_ASSIGN(model.spread_linear_, Ridge::from_json(json.at("spread"), count));
         model.spread_floor_ = json.at("spread_floor").get<double>();
+        PGANALYTICS_ASSIGN(model.spread_scale_, SpreadScale::from_json(json.at("spread_scale")));
+        PGANALYTICS_ASSIGN(model.levelled_errors_, ErrorDistribution::from_json(json.at("levelled_errors")));
         PGANALYTICS_ASSIGN(model.errors_, ErrorDistribution::from_json(json.at("errors")));
         model.level_ = json.at("level").get<double>();
         model.chosen_ = json.at("chosen").get<std::string>();

@@ -20,6 +20,7 @@
 #include "prediction/error_distribution.hpp"
 #include "prediction/flat_trees.hpp"
 #include "prediction/ridge.hpp"
+#include "prediction/spread_scale.hpp"
 #include "prediction/work_fit.hpp"
 
 namespace pganalytics::prediction {
@@ -75,7 +76,8 @@ class Model {
 
     [[nodiscard]] ModelType type() const { return type_; }
     [[nodiscard]] const CostFit& cost_fit() const { return cost_fit_; }
-    /// The same model with its level moved: a database it was not trained on.
+    /// The same model with its level moved to that of a database it was not trained on (level_fit.hpp), and with the
+    /// intervals that hold once the level is known.
     [[nodiscard]] Model with_level_shift(double log_ms) const;
     /// What tuning chose, for the model's page: "depth 6, 200 rounds, …".
     [[nodiscard]] const std::string& chosen() const { return chosen_; }
@@ -96,7 +98,9 @@ class Model {
     FlatTrees trees_;
     Ridge spread_linear_;  ///< log of the expected absolute error
     double spread_floor_ = 0.01;
+    SpreadScale spread_scale_;
     ErrorDistribution errors_;
+    ErrorDistribution levelled_errors_;  ///< of groups whose level was fitted; may be empty
     double level_ = 0.9;
     std::string chosen_;
 };

@@ -10,6 +10,7 @@
 #include <numeric>
 #include <set>
 
+#include "prediction/level_fit.hpp"
 #include "prediction/quantiles.hpp"
 #include "prediction/training.hpp"
 
@@ -35,6 +36,7 @@ class Trainer {
             cost_.push_back(sample.features[total_cost_feature()]);
             weight_.push_back(sample.weight);
             groups_.push_back(sample.group);
+            templates_.push_back(sample.template_id);
         }
         // Weights relative to their mean, so that penalties and minimum child weights mean the same for any data.
         const double mean = std::accumulate(weight_.begin(), weight_.end(), 0.0) / static_cast<double>(weight_.size());
@@ -63,7 +65,9 @@ class Trainer {
         model.level_ = options_.level;
         model.spread_linear_ = spread_;
         model.spread_floor_ = spread_floor_;
+        model.spread_scale_ = scale_;
         model.errors_ = errors_;
+        model.levelled_errors_ = levelled_errors_;
         for (std::size_t i = 0; i < target_.size(); ++i)
             training.unseen.push_back(around(unseen_[i], unseen_spread_[i], errors_, options_.level));
         return training;
@@ -199,7 +203,35 @@ class Trainer {
         }
         spread_ = fit_spread(sizes, -1);
         const std::size_t units = group_size_.size() < 2 ? target_.size() : group_size_.size();
+        const std::set<std::string> templates(templates_.begin(), templates_.end());
+        scale_ =
+            SpreadScale::fit(unseen_, ratio, importance_,
+                             std::sqrt(static_cast<double>(units * std::max(units, templates.size()))), options_.level);
+        for (std::size_t i = 0; i < target_.size(); ++i) {
+            unseen_spread_[i] *= scale_.at(unseen_[i]);
+            ratio[i] /= scale_.at(unseen_[i]);
+        }
         errors_ = ErrorDistribution(ratio, importance_, static_cast<double>(units));
+        calibrate_levelled();
+    }
+
+    /// Errors of groups whose level is known from half of their statements, on the other half.
+    void calibrate_levelled() {
+        std::vector<LevelledRun> runs;
+        for (std::size_t i = 0; i < target_.size(); ++i)
+            runs.push_back({groups_[i], templates_[i], target_[i], unseen_[i]});
+        const auto shifts = shifts_of_other_half(runs, options_.seed);
+        std::vector<double> ratio, weight;
+        std::set<std::string> statements;
+        for (std::size_t i = 0; i < target_.size(); ++i) {
+            if (shifts[i] == 0) continue;
+            ratio.push_back((target_[i] - unseen_[i] - shifts[i]) / unseen_spread_[i]);
+            weight.push_back(importance_[i]);
+            statements.insert(groups_[i] + '\n' + templates_[i]);
+        }
+        // A tenth must be able to miss on both sides before anything else is promised than without a level.
+        if (statements.size() >= 40)
+            levelled_errors_ = ErrorDistribution(ratio, weight, static_cast<double>(statements.size()));
     }
 
     [[nodiscard]] Ridge fit_spread(const std::vector<double>& sizes, int left_out) const {
@@ -237,7 +269,7 @@ class Trainer {
     const TrainOptions& options_;
     Matrix rows_;
     std::vector<double> target_, cost_, weight_, importance_;
-    std::vector<std::string> groups_;
+    std::vector<std::string> groups_, templates_;
     std::map<std::string, std::size_t> group_size_;
     std::vector<int> fold_;
     int folds_ = 1;
@@ -246,7 +278,8 @@ class Trainer {
     std::vector<double> unseen_, unseen_spread_;
     Ridge spread_;
     double spread_floor_ = 0.01;
-    ErrorDistribution errors_;
+    SpreadScale scale_;
+    ErrorDistribution errors_, levelled_errors_;
 };
 
 base::Result<Training> train_model(const Dataset& data, const TrainOptions& options) {
