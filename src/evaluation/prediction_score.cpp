@@ -3,162 +3,55 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <numeric>
-#include <random>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
-#include "base/text.hpp"
 #include "evaluation/prediction_score_figures.hpp"
-#include "prediction/cost_fit.hpp"
+#include "evaluation/prediction_score_folds.hpp"
 #include "prediction/history.hpp"
-#include "prediction/quantiles.hpp"
-#include "prediction/tree_learner.hpp"
+#include "prediction/level_fit.hpp"
 
 namespace pganalytics::evaluation {
 namespace {
 
 using prediction::Dataset;
 
-constexpr int time_parts = 5;
-/// More groups than these share parts: each still is predicted by what never saw it, and a corpus of hundreds of
-/// templates does not take hundreds of trainings.
-constexpr int most_group_parts = 40;
-
-/// What to learn from and what to score, as positions.
-struct Split {
-    std::vector<std::size_t> learn, score;
-};
-
-base::Error cannot_split(std::string_view what, std::string_view hint) {
-    return {base::ErrorCode::fix_input, std::string(what), std::string(hint), "folds"};
-}
-
-std::vector<Split> splits_by(const std::vector<int>& part, int parts, bool only_past) {
-    std::vector<Split> splits;
-    for (int scored = only_past ? 1 : 0; scored < parts; ++scored) {
-        Split split;
-        for (std::size_t i = 0; i < part.size(); ++i) {
-            if (part[i] == scored) split.score.push_back(i);
-            if (only_past ? part[i] < scored : part[i] != scored) split.learn.push_back(i);
-        }
-        if (!split.score.empty()) splits.push_back(std::move(split));
-    }
-    return splits;
-}
-
-base::Result<std::vector<Split>> make_splits(const Dataset& data, const PredictionFolds& folds, std::uint32_t seed) {
-    std::vector<int> part(data.size());
-    switch (folds.kind) {
-        case PredictionFolds::Kind::leave_group_out: {
-            std::map<std::string, int> number;
-            for (const auto& sample : data) number.try_emplace(sample.group, static_cast<int>(number.size()));
-            if (number.size() < 2)
-                return cannot_split("all samples are of one group", "Give --group another field, or --folds a number.");
-            const int parts = std::min(static_cast<int>(number.size()), most_group_parts);
-            for (std::size_t i = 0; i < data.size(); ++i) part[i] = number.at(data[i].group) % parts;
-            return splits_by(part, parts, false);
-        }
-        case PredictionFolds::Kind::spread: {
-            std::vector<std::size_t> order(data.size());
-            std::iota(order.begin(), order.end(), std::size_t{0});
-            std::mt19937 random(seed);
-            // Fisher and Yates by hand: std::shuffle draws differently in each library.
-            for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
-            for (std::size_t k = 0; k < order.size(); ++k)
-                part[order[k]] = static_cast<int>(k % static_cast<std::size_t>(folds.count));
-            return splits_by(part, folds.count, false);
-        }
-        case PredictionFolds::Kind::time:
-            break;
-    }
-    std::vector<std::size_t> order(data.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return data[a].at < data[b].at; });
-    if (data[order.front()].at == data[order.back()].at)
-        return cannot_split("the samples do not say when they ran", R"(Give each line "at", an RFC 3339 time.)");
-    for (std::size_t k = 0; k < order.size(); ++k) part[order[k]] = static_cast<int>(time_parts * k / order.size());
-    return splits_by(part, time_parts, true);
-}
-
-/// Medians of log time by key, with those of wider keys behind them.
-class Medians {
-  public:
-    void add(const std::string& key, double log_ms) { values_[key].push_back(log_ms); }
-    [[nodiscard]] std::optional<double> of(const std::string& key) const {
-        const auto found = values_.find(key);
-        if (found == values_.end()) return std::nullopt;
-        return prediction::median(found->second);
-    }
-
-  private:
-    std::map<std::string, std::vector<double>> values_;
-};
-
-/// XGBoost's own defaults on log time: what a weekend's work would reach.
-base::Result<std::vector<double>> plain_boosted_trees(const Dataset& learn, const Dataset& score, std::uint32_t seed) {
-    prediction::Matrix rows(prediction::feature_definitions().size());
-    std::vector<double> target, weight;
-    double mean = 0;
-    for (const auto& sample : learn) {
-        rows.add_row(sample.features);
-        target.push_back(std::log(sample.runtime_ms));
-        weight.push_back(1);
-        mean += target.back() / static_cast<double>(learn.size());
-    }
-    for (auto& value : target) value -= mean;
-    prediction::TreeParameters defaults;
-    defaults.rounds = 100;
-    defaults.depth = 6;
-    defaults.learning_rate = 0.3;
-    defaults.row_share = defaults.column_share = defaults.min_child_weight = defaults.l2 = 1;
-    defaults.seed = seed;
-    PGANALYTICS_ASSIGN(const auto trees, prediction::learn_trees(rows, target, weight, defaults));
-    std::vector<double> predicted;
-    for (const auto& sample : score) {
-        const std::vector<float> row(sample.features.begin(), sample.features.end());
-        predicted.push_back(mean + trees.predict(row));
-    }
-    return predicted;
-}
-
-/// All predictors side by side, over the scored samples of all folds.
+/// All predictors side by side, over the scored samples of one fold, or of all.
 struct Run {
-    Predictions ours, model_alone, cost_fit, template_median, boosted_trees, planner_cost;
-    ScoredSamples truth;
-    std::map<std::string, int> group_number;
+    Predictions ours{"overall", {}, {}, {}, {}, false}, model_alone{"model_alone", {}, {}, {}, {}, false},
+        cost_fit{"cost_fit", {}, {}, {}, {}, false}, template_median{"template_median", {}, {}, {}, {}, false},
+        boosted_trees{"boosted_trees", {}, {}, {}, {}, false}, planner_cost{"planner_cost", {}, {}, {}, {}, true};
+    Predictions level_known{"overall", {}, {}, {}, {}, false};  ///< of the model, before its level is moved
+    std::vector<std::string> group, statement;
+    std::vector<double> log_ms;
 };
 
-void add_truth(const Dataset& score, Run& run) {
-    for (const auto& sample : score) {
-        run.truth.log_ms.push_back(std::log(sample.runtime_ms));
-        const auto size = static_cast<int>(run.group_number.size());
-        run.truth.group.push_back(run.group_number.try_emplace(sample.group, size).first->second);
-        run.planner_cost.center.push_back(std::log1p(sample.features[prediction::total_cost_feature()]));
-    }
-    run.truth.groups = static_cast<int>(run.group_number.size());
+constexpr std::array all_predictors{&Run::ours,          &Run::model_alone,  &Run::cost_fit,   &Run::template_median,
+                                    &Run::boosted_trees, &Run::planner_cost, &Run::level_known};
+
+template <typename Item>
+void append(std::vector<Item>& to, const std::vector<Item>& from) {
+    to.insert(to.end(), from.begin(), from.end());
 }
 
-void add_simple(const Dataset& learn, const Dataset& score, Run& run) {
-    std::vector<double> costs, times;
-    Medians statements, groups;
-    for (const auto& sample : learn) {
-        costs.push_back(sample.features[prediction::total_cost_feature()]);
-        times.push_back(std::log(sample.runtime_ms));
-        statements.add(sample.id, times.back());
-        groups.add(sample.group, times.back());
+void append(Run& all, const Run& fold) {
+    for (const auto member : all_predictors) {
+        append((all.*member).center, (fold.*member).center);
+        append((all.*member).lower, (fold.*member).lower);
+        append((all.*member).upper, (fold.*member).upper);
+        append((all.*member).within_30_percent, (fold.*member).within_30_percent);
     }
-    const auto fit = prediction::fit_cost(costs, times, std::vector<double>(costs.size(), 1.0));
-    const double middle = prediction::median(times);
-    for (const auto& sample : score) {
-        run.cost_fit.center.push_back(fit.log_ms(sample.features[prediction::total_cost_feature()]));
-        const auto statement = sample.id.empty() ? std::nullopt : statements.of(sample.id);
-        run.template_median.center.push_back(statement ? *statement : groups.of(sample.group).value_or(middle));
-    }
+    append(all.group, fold.group);
+    append(all.statement, fold.statement);
+    append(all.log_ms, fold.log_ms);
 }
 
 void add_prediction(const prediction::LogPrediction& said, Predictions& into) {
@@ -168,7 +61,7 @@ void add_prediction(const prediction::LogPrediction& said, Predictions& into) {
     into.within_30_percent.push_back(said.within_30_percent);
 }
 
-base::Status add_fold(const Dataset& learn, const Dataset& score, const PredictionScoreOptions& options, Run& run) {
+base::Status add_ours(const Dataset& learn, const Dataset& score, const PredictionScoreOptions& options, Run& run) {
     prediction::TrainOptions training;
     training.type = options.type;
     training.seed = options.seed;
@@ -179,16 +72,39 @@ base::Status add_fold(const Dataset& learn, const Dataset& score, const Predicti
                         trained.model.predict(learn[i].features).center, trained.unseen[i], learn[i].at});
     }
     const auto history = prediction::History::learn(past, training.level);
+    const auto with_level = trained.model.with_level_shift(0);
     for (const auto& sample : score) {
         const auto said = trained.model.predict(sample.features);
         add_prediction(said, run.model_alone);
         add_prediction(history.answer(sample.id, sample.group, said, sample.at).prediction, run.ours);
+        add_prediction(with_level.predict(sample.features), run.level_known);
     }
-    PGANALYTICS_ASSIGN(const auto boosted, plain_boosted_trees(learn, score, options.seed));
-    run.boosted_trees.center.insert(run.boosted_trees.center.end(), boosted.begin(), boosted.end());
-    add_simple(learn, score, run);
-    add_truth(score, run);
     return {};
+}
+
+base::Result<Run> run_fold(const Dataset& learn, const Dataset& score, const PredictionScoreOptions& options) {
+    Run run;
+    PGANALYTICS_ASSIGN(const auto simple, predict_simply(learn, score, options.seed));
+    run.cost_fit.center = simple.cost_fit;
+    run.template_median.center = simple.template_median;
+    run.boosted_trees.center = simple.boosted_trees;
+    for (const auto& sample : score) {
+        run.log_ms.push_back(std::log(sample.runtime_ms));
+        run.group.push_back(sample.group);
+        run.statement.push_back(sample.template_id);
+        run.planner_cost.center.push_back(std::log1p(sample.features[prediction::total_cost_feature()]));
+    }
+    if (learn.size() >= prediction::Model::fewest_samples) {
+        PGANALYTICS_RETURN_IF_ERROR(add_ours(learn, score, options, run));
+        return run;
+    }
+    // Too few to train on: what the program itself falls back to, promising nothing.
+    constexpr double infinite = std::numeric_limits<double>::infinity();
+    for (const double center : run.cost_fit.center) {
+        for (auto* into : {&run.ours, &run.model_alone, &run.level_known})
+            add_prediction({center, -infinite, infinite, 0, 0}, *into);
+    }
+    return run;
 }
 
 Dataset chosen(const Dataset& data, const std::vector<std::size_t>& positions) {
@@ -198,64 +114,116 @@ Dataset chosen(const Dataset& data, const std::vector<std::size_t>& positions) {
     return part;
 }
 
-std::string folds_words(const PredictionScoreOptions& options, bool test) {
-    if (test) return "test";
-    switch (options.folds.kind) {
-        case PredictionFolds::Kind::leave_group_out:
-            return "leave-group-out";
-        case PredictionFolds::Kind::time:
-            return "time";
-        case PredictionFolds::Kind::spread:
-            break;
+/// Folds on as many threads as the machine has; the order of the answer is the folds'.
+base::Result<Run> run_folds(const Dataset& data, const std::vector<Split>& splits,
+                            const PredictionScoreOptions& options) {
+    std::vector<std::optional<base::Result<Run>>> done(splits.size());
+    std::atomic<std::size_t> next{0};
+    const auto work = [&](bool reports) {
+        for (std::size_t s = next++; s < splits.size(); s = next++) {
+            if (reports && options.progress) options.progress(static_cast<int>(s), static_cast<int>(splits.size()));
+            done[s] = run_fold(chosen(data, splits[s].learn), chosen(data, splits[s].score), options);
+        }
+    };
+    std::vector<std::jthread> helpers;
+    const std::size_t threads = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, splits.size());
+    for (std::size_t t = 1; t < threads; ++t) helpers.emplace_back(work, false);
+    work(true);
+    helpers.clear();
+    Run all;
+    for (const auto& fold : done) {
+        if (!*fold) return fold->error();
+        append(all, **fold);
     }
-    return std::to_string(options.folds.count);
+    return all;
+}
+
+ScoredSamples truth_of(const Run& run) {
+    ScoredSamples truth{run.log_ms, {}, 0};
+    std::map<std::string, int> number;
+    for (const auto& group : run.group)
+        truth.group.push_back(number.try_emplace(group, static_cast<int>(number.size())).first->second);
+    truth.groups = static_cast<int>(number.size());
+    return truth;
+}
+
+/// Each group's level from the mean times of half of its statements, on the other half, and the other way round.
+Predictions with_level_fitted(const Run& run, Predictions predictions, std::uint32_t seed) {
+    std::vector<prediction::LevelledRun> runs;
+    for (std::size_t i = 0; i < run.log_ms.size(); ++i)
+        runs.push_back({run.group[i], run.statement[i], run.log_ms[i], predictions.center[i]});
+    const auto shifts = prediction::shifts_of_other_half(runs, seed);
+    for (std::size_t i = 0; i < shifts.size(); ++i) {
+        predictions.center[i] += shifts[i];
+        if (predictions.lower.empty()) continue;
+        predictions.lower[i] += shifts[i];
+        predictions.upper[i] += shifts[i];
+    }
+    return predictions;
+}
+
+/// Whether any group has statements enough to tell its level by.
+bool has_levels(const Run& run) {
+    std::map<std::string, std::set<std::string>> statements;
+    for (std::size_t i = 0; i < run.group.size(); ++i) statements[run.group[i]].insert(run.statement[i]);
+    return std::any_of(statements.begin(), statements.end(), [](const auto& group) {
+        return group.second.size() >= prediction::fewest_statements_for_level;
+    });
+}
+
+nlohmann::json compare(const PredictionFigures& figures, const Predictions& ours,
+                       const std::vector<const Predictions*>& baselines) {
+    nlohmann::json result{{"overall", figures.of(ours)}};
+    for (const auto* baseline : baselines) {
+        result["baselines"][baseline->name] = figures.of(*baseline);
+        if (!baseline->only_order) result["paired_log_error"][baseline->name] = figures.paired(ours, *baseline);
+    }
+    return result;
 }
 
 }  // namespace
 
-base::Result<PredictionFolds> parse_prediction_folds(std::string_view words) {
-    if (words == "leave-group-out") return PredictionFolds{};
-    if (words == "time") return PredictionFolds{PredictionFolds::Kind::time, 0};
-    const auto number = base::parse_number(words);
-    if (number && *number >= 2 && *number <= 1000 && *number == std::floor(*number))
-        return PredictionFolds{PredictionFolds::Kind::spread, static_cast<int>(*number)};
-    return base::Error{base::ErrorCode::fix_input, fmt::format("\"{}\" is no way to split samples", words),
-                       "Choose leave-group-out, time or a number from 2 to 1000.", "folds"};
+base::Result<PredictionLevel> parse_prediction_level(std::string_view words) {
+    if (words == "unseen") return PredictionLevel::unseen;
+    if (words == "fitted") return PredictionLevel::fitted;
+    return base::Error{base::ErrorCode::fix_input, fmt::format("\"{}\" is no way to set the level", words),
+                       "Choose unseen or fitted.", "level"};
 }
 
 base::Result<nlohmann::json> score_predictions(const Dataset& data, const std::optional<Dataset>& test,
                                                const PredictionScoreOptions& options) {
     Run run;
-    run.model_alone.name = "model_alone";
-    run.cost_fit.name = "cost_fit";
-    run.template_median.name = "template_median";
-    run.boosted_trees.name = "boosted_trees";
-    run.planner_cost.name = "planner_cost";
-    run.planner_cost.only_order = true;
+    std::string words = "test";
     if (test) {
-        PGANALYTICS_RETURN_IF_ERROR(add_fold(data, *test, options, run));
+        PGANALYTICS_ASSIGN(run, run_fold(data, *test, options));
     } else {
         PGANALYTICS_ASSIGN(const auto splits, make_splits(data, options.folds, options.seed));
-        for (std::size_t s = 0; s < splits.size(); ++s) {
-            if (options.progress) options.progress(static_cast<int>(s), static_cast<int>(splits.size()));
-            PGANALYTICS_RETURN_IF_ERROR(
-                add_fold(chosen(data, splits[s].learn), chosen(data, splits[s].score), options, run));
-        }
+        words = splits.words;
+        PGANALYTICS_ASSIGN(run, run_folds(data, splits.parts, options));
     }
-    const PredictionFigures figures(run.truth, options.bootstraps, options.seed);
-    nlohmann::json result{{"overall", figures.of(run.ours)},
-                          {"model_type", prediction::to_string(options.type)},
-                          {"samples", run.truth.log_ms.size()},
-                          {"groups", run.truth.groups},
-                          {"folds", folds_words(options, test.has_value())}};
-    std::vector<const Predictions*> baselines{&run.cost_fit, &run.template_median, &run.boosted_trees,
-                                              &run.planner_cost};
-    // Where no group is repeated, history is silent and the model alone is what was scored.
-    if (run.model_alone.center != run.ours.center) baselines.push_back(&run.model_alone);
-    for (const auto* baseline : baselines) {
-        result["baselines"][baseline->name] = figures.of(*baseline);
-        if (!baseline->only_order) result["paired_log_error"][baseline->name] = figures.paired(run.ours, *baseline);
+    const ScoredSamples truth = truth_of(run);
+    const PredictionFigures figures(truth, options.bootstraps, options.seed);
+    nlohmann::json result;
+    if (options.level == PredictionLevel::fitted) {
+        if (!has_levels(run))
+            return base::Error{base::ErrorCode::fix_input, "no group has the four templates that a level is fitted to",
+                               R"(Give each line "template", and --group a wider field, as schema.)", "level"};
+        std::vector<Predictions> levelled;
+        for (const auto member : {&Run::level_known, &Run::cost_fit, &Run::template_median, &Run::boosted_trees})
+            levelled.push_back(with_level_fitted(run, run.*member, options.seed));
+        result = compare(figures, levelled[0], {&levelled[1], &levelled[2], &levelled[3], &run.planner_cost});
+    } else {
+        std::vector<const Predictions*> baselines{&run.cost_fit, &run.template_median, &run.boosted_trees,
+                                                  &run.planner_cost};
+        // Where no group is repeated, history is silent and the model alone is what was scored.
+        if (run.model_alone.center != run.ours.center) baselines.push_back(&run.model_alone);
+        result = compare(figures, run.ours, baselines);
     }
+    result["model_type"] = prediction::to_string(options.type);
+    result["samples"] = truth.log_ms.size();
+    result["groups"] = truth.groups;
+    result["folds"] = words;
+    result["level"] = options.level == PredictionLevel::fitted ? "fitted" : "unseen";
     return result;
 }
 

@@ -21,7 +21,7 @@ namespace pganalytics::evaluation {
 /// How samples are told apart into those to learn from and those to score.
 struct PredictionFolds {
     enum class Kind {
-        leave_group_out,  ///< each group is predicted by what never saw it
+        leave_group_out,  ///< each group is predicted by what never saw it; many groups share folds
         spread,           ///< `count` parts at random: statements are repeated
         time,             ///< each fifth of the time is predicted from what was before it
     };
@@ -31,12 +31,21 @@ struct PredictionFolds {
 /// "leave-group-out", "time" or a number from 2.
 [[nodiscard]] base::Result<PredictionFolds> parse_prediction_folds(std::string_view words);
 
+/// What is known of a group that was left out.
+enum class PredictionLevel {
+    unseen,  ///< nothing
+    fitted,  ///< the mean times of half of its templates, as its server counts them: they set the level for the others
+};
+/// "unseen" or "fitted".
+[[nodiscard]] base::Result<PredictionLevel> parse_prediction_level(std::string_view words);
+
 struct PredictionScoreOptions {
     prediction::ModelType type = prediction::ModelType::gradient_boosting;
     PredictionFolds folds;
+    PredictionLevel level = PredictionLevel::unseen;
     std::uint32_t seed = 1;
     int bootstraps = 300;
-    std::function<void(int done, int total)> progress;  ///< of folds
+    std::function<void(int done, int total)> progress;  ///< of folds, from the calling thread
 };
 
 /// {"overall": {"q_error": {"p50", "p90", "p95", "mean"}, "r_squared", "rmse", "mae" (milliseconds), "r_squared_log",
@@ -44,9 +53,11 @@ struct PredictionScoreOptions {
 ///  (upper / lower), "infinite_share", "unknown_share", "ranking_accuracy", "calibration_error", "interval": {the same
 ///  names: [low, high] at 95 %}}, "baselines": {"cost_fit", "template_median", "boosted_trees", "planner_cost": {…}},
 ///  (and "model_alone", the model without history, where statements or templates are repeated),
-///  "paired_log_error": {baseline: {"difference", "interval", "better"}}, "model_type", "samples", "groups", "folds"}.
-/// A figure that does not exist is null. With `test` everything learns from `data` and is scored on `test`.
-/// fix_input where the data cannot be split so; unprocessable where a part is too small to learn from.
+///  "paired_log_error": {baseline: {"difference", "interval", "better"}}, "model_type", "samples", "groups", "folds",
+///  "level"}.
+/// A figure that does not exist is null. With the level fitted, it is fitted for every predictor alike. With `test`
+/// everything learns from `data` and is scored on `test`. Parts too small to learn from are predicted by the cost fit,
+/// with infinite intervals. fix_input where the data cannot be split so.
 [[nodiscard]] base::Result<nlohmann::json> score_predictions(const prediction::Dataset& data,
                                                              const std::optional<prediction::Dataset>& test,
                                                              const PredictionScoreOptions& options);

@@ -13,7 +13,7 @@ namespace pganalytics::evaluation {
 namespace {
 
 /// Groups of plans whose time follows cost, with a factor of the group and noise.
-prediction::Dataset made_up(int groups, int a_group) {
+prediction::Dataset made_up(int groups, int a_group, std::string_view group_field = "group") {
     std::mt19937 random(7);
     std::normal_distribution<double> noise;
     std::string lines;
@@ -24,14 +24,14 @@ prediction::Dataset made_up(int groups, int a_group) {
             const double cost = std::exp(4 + 2 * noise(random));
             const double ms = std::exp(std::log(cost) - 3 + factor + 0.2 * noise(random));
             lines += fmt::format(
-                R"({{"id": "{0}-{1}", "group": "g{0}", "half": "{2}", "at": "2026-11-01T{3:02}:{4:02}:00Z", "runtime_ms": {5}, )"
+                R"({{"id": "{0}-{1}", "group": "g{0}", "schema": "s{2}", "template": "t{0}", "at": "2026-11-01T{3:02}:{4:02}:00Z", "runtime_ms": {5}, )"
                 R"("plan": [{{"Plan": {{"Node Type": "Seq Scan", "Relation Name": "t", "Alias": "t", "Startup Cost": 0, )"
                 R"("Total Cost": {6}, "Plan Rows": {7}, "Plan Width": 8}}}}]}})",
                 g, i % 3, g % 2, minute / 60, minute % 60, ms, cost, std::ceil(cost * 3));
             lines += '\n';
         }
     }
-    return prediction::read_samples(lines).value();
+    return prediction::read_samples(lines, group_field).value();
 }
 
 PredictionScoreOptions quick(prediction::ModelType type = prediction::ModelType::linear_regression) {
@@ -93,8 +93,43 @@ TEST(PredictionScoreTest, ATestFileIsAllThatIsScored) {
     EXPECT_EQ(score["folds"], "test");
 }
 
-TEST(PredictionScoreTest, SaysWhatCannotBeSplit) {
-    EXPECT_EQ(score_predictions(made_up(1, 20), std::nullopt, quick()).error().code, base::ErrorCode::fix_input);
+TEST(PredictionScoreTest, AFittedLevelIsFittedForEveryPredictor) {
+    const auto data = made_up(16, 8, "schema");
+    auto options = quick();
+    options.level = parse_prediction_level("fitted").value();
+    const auto score = score_predictions(data, std::nullopt, options).value();
+    EXPECT_EQ(score["level"], "fitted");
+    EXPECT_EQ(score["samples"], 128);
+    EXPECT_EQ(score["groups"], 2);
+    const auto unseen = score_predictions(data, std::nullopt, quick()).value();
+    EXPECT_NE(score["baselines"]["cost_fit"]["q_error"], unseen["baselines"]["cost_fit"]["q_error"]);
+    EXPECT_EQ(score_predictions(made_up(16, 2), std::nullopt, options).error().code, base::ErrorCode::fix_input)
+        << "no group has templates to fit a level to";
+    EXPECT_FALSE(parse_prediction_level("high"));
+}
+
+TEST(PredictionScoreTest, LeavesStatementsOutWhereThereIsOneGroup) {
+    std::string line =
+        R"({"id": "a", "group": "g", "runtime_ms": 3, "plan": {"Node Type": "Result", "Total Cost": 1, "Plan Rows": 1}})";
+    EXPECT_EQ(score_predictions(prediction::read_samples(line).value(), std::nullopt, quick()).error().code,
+              base::ErrorCode::fix_input);
+    std::string lines;
+    for (const char* id : {"a", "b", "c", "d"}) {
+        line.replace(line.find("\"id\": \"") + 7, 1, id);
+        lines += line + '\n';
+    }
+    const auto score = score_predictions(prediction::read_samples(lines).value(), std::nullopt, quick()).value();
+    EXPECT_EQ(score["folds"], "leave-statement-out");
+    EXPECT_EQ(score["overall"]["infinite_share"], 1) << "three samples promise nothing";
+}
+
+TEST(PredictionScoreTest, ManyGroupsShareFolds) {
+    const auto score = score_predictions(made_up(60, 2), std::nullopt, quick()).value();
+    EXPECT_EQ(score["samples"], 120);
+    EXPECT_EQ(score["groups"], 60);
+}
+
+TEST(PredictionScoreTest, SaysWhatIsNoWayToSplit) {
     EXPECT_FALSE(parse_prediction_folds("1"));
     EXPECT_FALSE(parse_prediction_folds("2.5"));
     EXPECT_FALSE(parse_prediction_folds("random"));

@@ -18,7 +18,8 @@ namespace pganalytics::cli {
 namespace {
 
 struct PredictionFlags {
-    std::string samples, test, group = "group", model_type = "gradient_boosting", folds = "leave-group-out";
+    std::string samples, test, group = "group", model_type = "gradient_boosting", folds = "leave-group-out",
+                               level = "unseen";
     std::uint32_t seed = 1;
 };
 
@@ -105,6 +106,7 @@ base::Result<int> evaluate_prediction(Invocation& invocation, const PredictionFl
     evaluation::PredictionScoreOptions options;
     PGANALYTICS_ASSIGN(options.type, prediction::parse_model_type(flags.model_type));
     PGANALYTICS_ASSIGN(options.folds, evaluation::parse_prediction_folds(flags.folds));
+    PGANALYTICS_ASSIGN(options.level, evaluation::parse_prediction_level(flags.level));
     options.seed = flags.seed;
     options.progress = [&](int done, int total) {
         invocation.terminal.progress(fmt::format("fold {} of {}", done + 1, total));
@@ -143,6 +145,10 @@ void add_evaluate_prediction(CLI::App& evaluate, Program& program) {
         ->type_name("TYPE");
     command->add_option("--folds", flags->folds, "leave-group-out, time or a number (leave-group-out)")
         ->type_name("FOLDS");
+    command
+        ->add_option("--level", flags->level,
+                     "Of a group left out: unseen, or fitted to the mean times of half of its templates (unseen)")
+        ->type_name("LEVEL");
     command->add_option("--seed", flags->seed, "Of folds, models and bootstraps (1)")->type_name("N");
     command->callback([flags, &program] {
         program.choose([flags](Invocation& invocation) { return evaluate_prediction(invocation, *flags); });
