@@ -176,9 +176,8 @@ std::vector<SettingSpec> make_settings() {
         },
         true);
     add("redis.timeout_milliseconds", "5", "How long to wait for an answer of that Redis.",
-        number_between(1, 1000, [](Config& config, std::int64_t n) {
-            config.redis_timeout = std::chrono::milliseconds(n);
-        }));
+        number_between(1, 1000,
+                       [](Config& config, std::int64_t n) { config.redis_timeout = std::chrono::milliseconds(n); }));
     add("sample.seed", "0",
         "Seed of the sample shop that `up` starts when it has no target; 0 is the shop with plain names.",
         number_between(0, std::numeric_limits<std::int32_t>::max(),
@@ -262,7 +261,7 @@ Result<std::vector<std::string>> text_list(const toml::node& node, std::string_v
 }
 
 Result<TargetConfig> read_target(const toml::table& table, const std::string& where) {
-    static const std::vector<std::string> known{"name", "conninfo", "conninfo_file", "databases"};
+    static const std::vector<std::string> known{"name", "conninfo", "conninfo_file", "databases", "total_memory"};
     TargetConfig target;
     for (const auto& [name, node] : table) {
         const std::string key(name.str());
@@ -275,6 +274,14 @@ Result<TargetConfig> read_target(const toml::table& table, const std::string& wh
             target.conninfo = Secret(std::move(text));
         } else if (key == "databases") {
             PGANALYTICS_ASSIGN(target.databases, text_list(node, "target.databases"));
+        } else if (key == "total_memory") {
+            const auto size = parse_memory(scalar_text(node));
+            if (!size || size->value <= 0) {
+                return Error{ErrorCode::fix_input,
+                             fmt::format("\"{}\" in {} is no amount of memory", scalar_text(node), where),
+                             "Write it as PostgreSQL does: \"16GB\".", "target.total_memory"};
+            }
+            target.total_memory = *size;
         } else {
             return unknown_key(key, known, where + " [[target]]");
         }

@@ -26,6 +26,8 @@ struct TargetConfig {
     Secret conninfo;
     /// Patterns (* and ?) of database names, those to leave out after a "!"; empty: all.
     std::vector<std::string> databases;
+    /// Of the server's machine, where it cannot be read; absent: not said.
+    std::optional<Bytes> total_memory;
 };
 
 struct Config {

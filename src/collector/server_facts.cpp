@@ -1,8 +1,6 @@
 #include "collector/server_facts.hpp"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "base/text.hpp"
 #include "collector/row_values.hpp"
@@ -138,22 +136,6 @@ std::optional<MachineMemory> parse_meminfo(std::string_view text) {
     const auto available = meminfo_bytes(text, "MemAvailable:");
     if (!total || !available || *total <= 0) return std::nullopt;
     return MachineMemory{{*total}, {*available}};
-}
-
-base::Result<bool> is_on_this_machine(postgres::Connection& connection) {
-    // Through a Unix socket both ends are on one machine; over TCP only when both ends have one address. A pooler or a
-    // container's forwarded port has another address at the server's end.
-    PGANALYTICS_ASSIGN(
-        const auto row,
-        connection.query("select inet_server_addr() is null or inet_server_addr() = inet_client_addr()"));
-    return !row.empty() && row.boolean(0, 0);
-}
-
-std::optional<MachineMemory> read_machine_memory() {
-    std::ifstream file("/proc/meminfo");
-    std::stringstream text;
-    text << file.rdbuf();
-    return parse_meminfo(text.str());
 }
 
 }  // namespace pganalytics::collector

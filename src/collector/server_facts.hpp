@@ -63,7 +63,7 @@ struct DatabaseFilter {
     bool operator==(const DatabaseFilter&) const = default;
 };
 
-/// Whether the server runs on this machine: reached through a Unix socket, or from its own address.
+/// Whether the server runs on this machine, proved by its process: addresses alone would believe a tunnel.
 [[nodiscard]] base::Result<bool> is_on_this_machine(postgres::Connection& connection);
 
 /// Physical memory of this machine. Of a server elsewhere memory is unknown, never guessed.
@@ -74,6 +74,9 @@ struct MachineMemory {
 };
 /// From /proc/meminfo; nullopt where there is none.
 [[nodiscard]] std::optional<MachineMemory> read_machine_memory();
+/// Of the server's machine, less where its control group has less: ours where it runs here, else as its own
+/// /proc/meminfo says where the role may read server files; nullopt elsewhere.
+[[nodiscard]] base::Result<std::optional<MachineMemory>> read_server_memory(postgres::Connection& connection);
 /// From the text of /proc/meminfo.
 [[nodiscard]] std::optional<MachineMemory> parse_meminfo(std::string_view text);
 

@@ -96,6 +96,7 @@ Json to_json(const store::Target& target) {
     json["time_zone"] = target.time_zone.empty() ? Json(nullptr) : Json(target.time_zone);
     json["enabled"] = target.enabled;
     json["apply_allowed"] = target.apply_allowed;
+    json["total_memory_bytes"] = target.total_memory ? Json(target.total_memory->value) : Json(nullptr);
     json["state"] = target.state;
     json["state_detail"] = target.state_detail;
     json["last_collected_at"] = time_or_null(target.last_collected_at);

@@ -37,6 +37,9 @@ inline void read_cell(const Cell& from, std::int64_t& to) {
 inline void read_cell(const Cell& from, int& to) {
     to = static_cast<int>(from.rows.integer(from.row, from.column).value_or(0));
 }
+inline void read_cell(const Cell& from, base::Bytes& to) {
+    read_cell(from, to.value);
+}
 inline void read_cell(const Cell& from, base::Timestamp& to) {
     to = time_cell(from.rows, from.row, from.column);
 }

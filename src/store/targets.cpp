@@ -14,8 +14,9 @@ constexpr Columns columns(
     column("system_identifier", &Target::system_identifier), column("server_version", &Target::server_version),
     column("array_to_json(database_filter)", &Target::database_filter), column("time_zone", &Target::time_zone),
     column("enabled", &Target::enabled), column("apply_allowed", &Target::apply_allowed),
-    column("state", &Target::state), column("state_detail", &Target::state_detail),
-    column("last_collected_at", &Target::last_collected_at), column("created_at", &Target::created_at));
+    column("total_memory_bytes", &Target::total_memory), column("state", &Target::state),
+    column("state_detail", &Target::state_detail), column("last_collected_at", &Target::last_collected_at),
+    column("created_at", &Target::created_at));
 
 /// What a sealed connection string is bound to: it does not open in another target's row.
 std::string context_of(base::TargetId id) {
@@ -148,6 +149,13 @@ base::Result<Target> TargetStore::set_conninfo(base::TargetId id, const base::Se
         PGANALYTICS_RETURN_IF_ERROR(store_conninfo(connection, key_, id, conninfo));
         return columns.read(rows, 0);
     });
+}
+
+base::Status TargetStore::set_total_memory(base::TargetId id, std::optional<base::Bytes> total_memory) {
+    return run(*repository_,
+               "update pganalytics.targets set total_memory_bytes = $2 where target_id = $1 and removed_at is null",
+               {sql_text(id), total_memory ? postgres::Parameter(std::to_string(total_memory->value)) : std::nullopt},
+               sql_text(id));
 }
 
 base::Status TargetStore::remove(base::TargetId id, bool keep_history) {

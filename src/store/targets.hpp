@@ -24,6 +24,8 @@ struct Target {
     std::string time_zone;                         ///< of the server's log, for words; "" unknown
     bool enabled = true;
     bool apply_allowed = false;  ///< the apply tier is configured
+    /// Of its machine, as its user says; absent: not said.
+    std::optional<base::Bytes> total_memory;
     std::string state;           ///< "new", "ok", "unreachable", "degraded"
     std::string state_detail;    ///< a sentence; redacted
     std::optional<base::Timestamp> last_collected_at;
@@ -59,6 +61,8 @@ class TargetStore {
     [[nodiscard]] base::Result<base::Secret> conninfo(base::TargetId id);
     /// Reaches it another way from now on; its history goes on. What was known of the old way is forgotten.
     [[nodiscard]] base::Result<Target> set_conninfo(base::TargetId id, const base::Secret& conninfo);
+    /// not_found where it is not there.
+    [[nodiscard]] base::Status set_total_memory(base::TargetId id, std::optional<base::Bytes> total_memory);
     /// Forgets the target and, unless `keep_history`, all that was collected from it.
     [[nodiscard]] base::Status remove(base::TargetId id, bool keep_history = false);
 

@@ -10,6 +10,9 @@
 #include "store/load_history.hpp"
 #include "workflow/advice_predictions.hpp"
 #include "workflow/quiet_window.hpp"
+#include "workflow/server_memory.hpp"
+#include "workflow/setting_history.hpp"
+#include "workflow/verify_settings.hpp"
 
 namespace pganalytics::workflow {
 
@@ -55,11 +58,12 @@ void add_activity(const std::vector<store::ActivitySample>& samples, AnalysisOpt
 
 class TargetAnalysis {
   public:
-    TargetAnalysis(store::Repository& repository, base::TargetId target, base::Secret conninfo,
+    TargetAnalysis(store::Repository& repository, const store::Target& target, base::Secret conninfo,
                    AnalysisJobOptions options, store::Window window)
         : repository_(repository),
           history_(repository),
-          target_(target),
+          target_(target.id),
+          total_memory_(target.total_memory),
           conninfo_(std::move(conninfo)),
           options_(options),
           window_(window) {}
@@ -115,12 +119,16 @@ class TargetAnalysis {
         PGANALYTICS_ASSIGN(const auto samples, history_.activity(target_, workload.database_name, window_));
         options.lock_wait_share = lock_wait_shares(samples, workload);
         add_activity(samples, options);
+        PGANALYTICS_RETURN_IF_ERROR(add_server_memory(connection, total_memory_, options));
         store::RecommendationStore recommendations(repository_);
         // A repository that fails here fails again when the result is saved, and then it is said.
         options.record_of = [&](std::string_view rule) {
             return recommendations.rule_record(rule).value_or(advice::RuleRecord{});
         };
         auto analysis = analyze(workload, reading.database, planner, options);
+        if (options_.verify) verify_settings(connection, workload, reading.database, analysis);
+        const store::Window month{window_.to - setting_history_window, window_.to};
+        PGANALYTICS_RETURN_IF_ERROR(add_setting_history(repository_, target_, month, analysis));
         // Without a model, or with nothing known of times, the planner's word stands alone.
         if (const auto predictor = DatabasePredictor::read(repository_, target_, workload.database_name, window_.to)) {
             add_predicted_times(analysis, workload, planner, **predictor, window_.to);
@@ -131,6 +139,7 @@ class TargetAnalysis {
     store::Repository& repository_;
     store::History history_;
     base::TargetId target_;
+    std::optional<base::Bytes> total_memory_;
     base::Secret conninfo_;
     AnalysisJobOptions options_;
     store::Window window_;
@@ -162,12 +171,13 @@ base::Result<std::vector<DatabaseOutcome>> analyze_target(store::Repository& rep
     const base::Timestamp now = clock.now();
     // To the end of the interval under way: what was collected a second ago counts.
     const store::Window window{now - options.window, now + std::chrono::minutes(1)};
+    PGANALYTICS_ASSIGN(const auto known, targets.find(target));
     PGANALYTICS_ASSIGN(auto conninfo, targets.conninfo(target));
     PGANALYTICS_ASSIGN(auto databases, store::History(repository).databases(target, window));
     if (options.database_name) {
         std::erase_if(databases, [&](const std::string& name) { return name != *options.database_name; });
     }
-    TargetAnalysis analysis(repository, target, std::move(conninfo), options, window);
+    TargetAnalysis analysis(repository, known, std::move(conninfo), options, window);
     std::vector<DatabaseOutcome> outcomes;
     for (const auto& database : databases) {
         const double progress = static_cast<double>(outcomes.size()) / static_cast<double>(databases.size());

@@ -25,6 +25,7 @@ struct AnalysisJobOptions {
     std::chrono::hours window{24};
     double min_confidence = 0.6;               ///< below it a suggestion is kept, a recommendation is not made
     std::set<std::string> only;                ///< capability names; empty: all
+    bool verify = false;                       ///< consent to run statements that only read (verify_settings.hpp)
     std::optional<std::string> database_name;  ///< absent: every database in which statements ran
 };
 

@@ -5,6 +5,7 @@
 #include "collector/catalog_reader.hpp"
 #include "collector/workload_reader.hpp"
 #include "postgres/server_planner.hpp"
+#include "workflow/server_memory.hpp"
 #include "workflow/verify_settings.hpp"
 
 namespace pganalytics::workflow {
@@ -66,6 +67,7 @@ class LiveAnalysis {
         AnalysisOptions options;
         options.only = request_.only;
         options.progress = [&](std::string_view stage) { say(fmt::format("{}: {}", workload.database_name, stage)); };
+        PGANALYTICS_RETURN_IF_ERROR(add_server_memory(connection, std::nullopt, options));
         auto analysis = analyze(workload, reading.database, planner, options);
         if (request_.verify) {
             verify_settings(connection, workload, reading.database, analysis, {}, options.progress);

@@ -25,6 +25,7 @@ struct AnalyzeFlags {
     std::vector<std::string> only;
     bool all_databases = false;
     bool save = false;
+    bool verify = false;
     bool exit_code = false;
     int limit = 20;
     bool brief = false;
@@ -153,6 +154,7 @@ base::Result<int> run_analyze(Invocation& invocation, const AnalyzeFlags& flags)
     PGANALYTICS_ASSIGN(request.conninfo, flags.connection.conninfo(invocation.terminal));
     if (!flags.workload.empty()) request.workload_files = flags.workload;
     request.all_databases = flags.all_databases;
+    request.verify = flags.verify;
     request.progress = [&](std::string_view stage) { invocation.terminal.progress(stage); };
     PGANALYTICS_ASSIGN(const auto report, workflow::analyze_live(request));
     invocation.terminal.clear_progress();
@@ -186,6 +188,8 @@ void add_analyze(CLI::App& tree, Program& program) {
         ->delimiter(',');
     command->add_flag("--all-databases", flags->all_databases, "Every database of the server that ran statements");
     command->add_flag("--save", flags->save, "Store the result in the repository");
+    command->add_flag("--verify", flags->verify,
+                      "Run statements that only read, with and without the setting advised, and compare");
     command->add_flag("--exit-code", flags->exit_code, "Exit with 5 when there is advice");
     command->add_flag("--brief", flags->brief, "Without reasons and evidence");
     command->add_option("--limit", flags->limit, "Recommendations shown a database")
