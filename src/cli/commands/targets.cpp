@@ -20,6 +20,7 @@ struct TargetFlags {
     ConnectionFlags connection;
     std::string name;
     std::vector<std::string> databases;
+    std::string total_memory;
     bool no_check = false;
     bool keep_history = false;
 };
@@ -66,6 +67,10 @@ base::Result<int> add_target(Invocation& invocation, const TargetFlags& flags) {
         return base::Error{base::ErrorCode::usage, "no target was given",
                            "Say `pganalytics targets add <conninfo>`, with what psql would take.", "conninfo"};
     }
+    std::optional<base::Bytes> total_memory;
+    if (!flags.total_memory.empty()) {
+        PGANALYTICS_ASSIGN(total_memory, base::parse_memory(flags.total_memory));
+    }
     PGANALYTICS_ASSIGN(const auto conninfo, flags.connection.conninfo(invocation.terminal));
     std::string shown;
     if (!flags.no_check) {
@@ -88,6 +93,7 @@ base::Result<int> add_target(Invocation& invocation, const TargetFlags& flags) {
             ".pgpass of the user who runs the server.");
     }
     PGANALYTICS_ASSIGN(const auto target, targets.add({name, conninfo, flags.databases, false}));
+    if (total_memory) PGANALYTICS_RETURN_IF_ERROR(targets.set_total_memory(target.id, total_memory));
     invocation.terminal.note(fmt::format("target {} added as {}; a running server collects it within seconds",
                                          target.name, base::to_integer(target.id)));
     return 0;
@@ -114,6 +120,9 @@ void add_targets(CLI::App& tree, Program& program) {
     add->add_option("--name", flags->name, "What to call it; host:port otherwise")->type_name("NAME");
     add->add_option("--database", flags->databases, "Only databases whose name fits this pattern (* and ?)")
         ->type_name("PATTERN");
+    add->add_option("--total-memory", flags->total_memory,
+                    "Memory of the server's machine, where it cannot be read (16GB)")
+        ->type_name("SIZE");
     add->add_flag("--no-check", flags->no_check, "Add it without connecting now");
     auto* remove = command->add_subcommand("remove", "Forget a target");
     remove->add_option("target", flags->name, "Name or id")->required()->type_name("TARGET");
