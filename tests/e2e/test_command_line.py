@@ -1,4 +1,5 @@
 """The command line as its user meets it: help, mistakes, exit codes, secrets."""
+import json
 import os
 import pathlib
 import subprocess
@@ -119,6 +120,19 @@ class Connections(support.TestCase):
             # The extension is not made there: blocking, and so exit code 4.
             self.assertEqual(done.returncode, 4, f"{given}: {done.stderr}{done.stdout}")
             self.assertIn("CREATE EXTENSION", done.stdout)
+
+    def test_check_says_as_json_what_the_server_is_and_what_is_missing(self):
+        connection = f"postgresql://owner:owner-password@127.0.0.1:{self.server.port}/postgres"
+        done = support.run("check", connection, "--output", "json")
+        self.assertEqual(done.returncode, 4, done.stderr)
+        report = json.loads(done.stdout)
+        self.assertIn(report["server_version"] // 10000, range(13, 30))
+        self.assertEqual((report["role"], report["standby"]), ("owner", False))
+        self.assertEqual([tier["tier"] for tier in report["tiers"]], ["counters", "planning"])
+        self.assertFalse(report["tiers"][0]["reached"])
+        self.assertIn("pg_stat_statements", report["tiers"][0]["why_not"])
+        absent = next(finding for finding in report["findings"] if finding["code"] == "extension_absent")
+        self.assertEqual((absent["severity"], absent["needs_restart"]), ("blocking", False))
 
     def test_asking_for_a_password_without_a_terminal_says_what_to_do(self):
         self.check_error(support.run("analyze", "-h", "127.0.0.1", "-W"), 2, ".pgpass")

@@ -54,26 +54,60 @@ void print_report(Terminal& terminal, const collector::CheckReport& report) {
     }
 }
 
+/// The report as a JSON document: what the server is beside what is missing there.
+std::string to_json_text(const collector::CheckReport& report) {
+    using nlohmann::ordered_json;
+    ordered_json document{{"server_version", report.facts.version.number},
+                          {"role", report.facts.role},
+                          {"standby", report.facts.standby},
+                          {"tiers", ordered_json::array()},
+                          {"findings", ordered_json::array()}};
+    for (const auto& tier : report.tiers) {
+        document["tiers"].push_back(
+            {{"tier", collector::to_string(tier.tier)}, {"reached", tier.reached}, {"why_not", tier.why_not}});
+    }
+    for (const auto& finding : report.findings) {
+        document["findings"].push_back({{"severity", collector::to_string(finding.severity)},
+                                        {"code", finding.code},
+                                        {"database_name", finding.database},
+                                        {"message", finding.message},
+                                        {"remedy", finding.remedy},
+                                        {"needs_restart", finding.needs_restart}});
+    }
+    return document.dump(2, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+/// One line a finding.
+Table to_table(const collector::CheckReport& report) {
+    Table table;
+    table.columns = {{"Severity", "severity"},
+                     {"Code", "code"},
+                     {"Database", "database_name"},
+                     {"Message", "message"},
+                     {"Remedy", "remedy"}};
+    for (const auto& finding : report.findings) {
+        table.rows.push_back({text_cell(collector::to_string(finding.severity)), text_cell(finding.code),
+                              text_cell(finding.database), text_cell(finding.message), text_cell(finding.remedy)});
+    }
+    return table;
+}
+
 base::Result<int> run_check(Invocation& invocation, const CheckFlags& flags) {
     PGANALYTICS_ASSIGN(const auto format, parse_output_format(invocation.output_name));
     PGANALYTICS_ASSIGN(const auto conninfo, flags.connection.conninfo(invocation.terminal));
     invocation.terminal.progress("checking");
     PGANALYTICS_ASSIGN(const auto report, collector::check_target(conninfo));
     invocation.terminal.clear_progress();
-    if (format == OutputFormat::table) {
-        print_report(invocation.terminal, report);
-    } else {
-        Table table;
-        table.columns = {{"Severity", "severity"},
-                         {"Code", "code"},
-                         {"Database", "database_name"},
-                         {"Message", "message"},
-                         {"Remedy", "remedy"}};
-        for (const auto& finding : report.findings) {
-            table.rows.push_back({text_cell(collector::to_string(finding.severity)), text_cell(finding.code),
-                                  text_cell(finding.database), text_cell(finding.message), text_cell(finding.remedy)});
-        }
-        print(invocation.terminal, table, format);
+    switch (format) {
+        case OutputFormat::table:
+            print_report(invocation.terminal, report);
+            break;
+        case OutputFormat::json:
+            invocation.terminal.out() << to_json_text(report) << '\n';
+            break;
+        case OutputFormat::csv:
+            print(invocation.terminal, to_table(report), format);
+            break;
     }
     for (const auto& finding : report.findings) {
         if (finding.severity == collector::Severity::blocking) return base::mapping_of(finding.error_code).exit_code;
