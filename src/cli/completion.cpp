@@ -111,7 +111,7 @@ base::Result<std::string> completion_script(const CLI::App& tree, std::string_vi
     if (shell == "zsh")
         return "#compdef pganalytics\nautoload -U +X bashcompinit && bashcompinit\n" + bash_script(commands);
     if (shell == "fish") return fish_script(commands);
-    return base::Error{base::ErrorCode::usage, fmt::format("no completion for \"{}\"", shell),
+    return base::Error{base::ErrorCode::usage, fmt::format("There is no completion for \"{}\".", shell),
                        "Choose bash, zsh or fish.", "shell"};
 }
 

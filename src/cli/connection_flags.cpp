@@ -78,7 +78,7 @@ bool ConnectionFlags::given() const {
 base::Result<base::Secret> ConnectionFlags::conninfo(Terminal& terminal) const {
     const bool database_is_string = is_uri(database_) || database_.find('=') != std::string::npos;
     if (!positional_.empty() && database_is_string) {
-        return base::Error{base::ErrorCode::usage, "two connection strings were given",
+        return base::Error{base::ErrorCode::usage, "Two connection strings were given.",
                            "Give one, or a plain name after -d.", "--dbname"};
     }
     const std::string& base_text = database_is_string ? database_ : positional_;
@@ -90,7 +90,7 @@ base::Result<base::Secret> ConnectionFlags::conninfo(Terminal& terminal) const {
     base::Secret result(with_keys(base_text, keys));
     if (!always_ask_) return result;
     if (!terminal.can_ask()) {
-        return base::Error{base::ErrorCode::usage, "-W asks for a password, and there is no terminal to ask on",
+        return base::Error{base::ErrorCode::usage, "-W asks for a password, and there is no terminal to ask on.",
                            "Put it into ~/.pgpass or PGPASSWORD instead.", "--password"};
     }
     return with_password(result, terminal.ask_password("Password: "));

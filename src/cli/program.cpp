@@ -50,7 +50,7 @@ base::Error usage_error(const CLI::App& tree, const CLI::ParseError& error) {
         const std::string word = extras.empty() ? std::string() : extras.front();
         const bool is_flag = word.starts_with('-');
         const auto nearest = base::nearest_name(word.substr(0, word.find('=')), names_in(place, is_flag));
-        return {base::ErrorCode::usage, fmt::format("unknown {} \"{}\"", is_flag ? "flag" : "argument", word),
+        return {base::ErrorCode::usage, fmt::format("Unknown {} \"{}\".", is_flag ? "flag" : "argument", word),
                 nearest ? fmt::format("Did you mean \"{}\"?", *nearest) : help, word};
     }
     return {base::ErrorCode::usage, error.what(), help, {}};
@@ -122,7 +122,7 @@ base::Status Program::prepare(Invocation& invocation, const base::Environment& e
     for (const auto& pair : flags_->settings) {
         const auto equals = pair.find('=');
         if (equals == std::string::npos) {
-            return base::Error{base::ErrorCode::usage, fmt::format("--set {} has no value", pair),
+            return base::Error{base::ErrorCode::usage, fmt::format("--set {} has no value.", pair),
                                "Write --set key=value.", "--set"};
         }
         PGANALYTICS_RETURN_IF_ERROR(

@@ -64,7 +64,7 @@ base::Result<OutputFormat> parse_output_format(std::string_view name) {
     if (name == "table") return OutputFormat::table;
     if (name == "json") return OutputFormat::json;
     if (name == "csv") return OutputFormat::csv;
-    return base::Error{base::ErrorCode::usage, fmt::format("unknown output format \"{}\"", name),
+    return base::Error{base::ErrorCode::usage, fmt::format("There is no output format \"{}\".", name),
                        "Choose table, json or csv.", "--output"};
 }
 

@@ -31,7 +31,7 @@ base::Result<std::optional<advice::SourceType>> parse_source(const std::string& 
                             advice::SourceType::workload}) {
         if (advice::to_string(type) == name) return std::optional(type);
     }
-    return base::Error{base::ErrorCode::usage, fmt::format("unknown source \"{}\"", name),
+    return base::Error{base::ErrorCode::usage, fmt::format("There is no source \"{}\".", name),
                        "Choose index, rewrite, parameter or workload.", "--source"};
 }
 

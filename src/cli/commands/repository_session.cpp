@@ -24,7 +24,7 @@ base::Result<store::Target> find_target(store::TargetStore& targets, std::string
         names.push_back(target.name);
     }
     const auto nearest = base::nearest_name(name_or_id, names);
-    return base::Error{base::ErrorCode::not_found, fmt::format("there is no target \"{}\"", name_or_id),
+    return base::Error{base::ErrorCode::not_found, fmt::format("There is no target \"{}\".", name_or_id),
                        nearest         ? fmt::format("Did you mean \"{}\"?", *nearest)
                        : names.empty() ? "No target is known yet: `pganalytics targets add` adds one."
                                        : fmt::format("Known: {}.", base::join(names, ", ")),
