@@ -24,28 +24,33 @@ std::string source_of(base::TargetId target, const Coverages& coverages, const W
     return history_source(pieces, condition);
 }
 
-/// What follows a reset lacks what ran before it.
+/// What follows a reset lacks what ran before it. Resets are few: they are found once, not for each row.
+std::string resets_of(base::TargetId target) {
+    return "with resets as materialized (select begins, ends from pganalytics.collection_intervals where target_id = " +
+           sql_text(target) + " and counters_reset) ";
+}
 constexpr std::string_view no_reset =
-    "not exists (select from pganalytics.collection_intervals as c where c.target_id = m.target_id and "
-    "c.counters_reset and c.begins < m.begins + m.length_s * interval '1 second' and c.ends > m.begins)";
+    "not exists (select from resets as c where c.begins < m.begins + m.length_s * interval '1 second' and c.ends > "
+    "m.begins)";
 
 }  // namespace
 
 base::Result<std::vector<StatementRow>> TrainingHistory::rows(base::TargetId target, std::string_view database_name,
                                                               const Window& window, Grain grain,
                                                               std::size_t most_each) {
-    return repository_->with_connection(
-        [&](postgres::Connection& connection) -> base::Result<std::vector<StatementRow>> {
-            PGANALYTICS_RETURN_IF_ERROR(check_window(window));
-            PGANALYTICS_ASSIGN(const auto coverages, read_coverages(connection));
-            // Every n-th row of a statement, counted back from its newest.
-            const std::string thinned =
-                most_each == 0
-                    ? ""
-                    : fmt::format(" where (newness - 1) % greatest(1, (of_statement + {0} - 1) / {0}) = 0", most_each);
-            PGANALYTICS_ASSIGN(
-                const auto rows,
-                connection.query(
+    return repository_->with_connection([&](postgres::Connection& connection)
+                                            -> base::Result<std::vector<StatementRow>> {
+        PGANALYTICS_RETURN_IF_ERROR(check_window(window));
+        PGANALYTICS_ASSIGN(const auto coverages, read_coverages(connection));
+        // Every n-th row of a statement, counted back from its newest.
+        const std::string thinned =
+            most_each == 0
+                ? ""
+                : fmt::format(" where (newness - 1) % greatest(1, (of_statement + {0} - 1) / {0}) = 0", most_each);
+        PGANALYTICS_ASSIGN(
+            const auto rows,
+            connection.query(
+                resets_of(target) +
                     fmt::format(
                         "select * from (select *, row_number() over (partition by query_hash order by begins desc) as "
                         "newness, count(*) over (partition by query_hash) as of_statement from ("
@@ -56,22 +61,22 @@ base::Result<std::vector<StatementRow>> TrainingHistory::rows(base::TargetId tar
                         "{} group by 1, 2, 3) as g) as n{} order by begins, query_hash",
                         microseconds_of("m.begins"), source_of(target, coverages, window, grain), join_keys, no_reset,
                         thinned),
-                    {std::string(database_name)}));
-            std::vector<StatementRow> result;
-            result.reserve(rows.size());
-            for (std::size_t row = 0; row < rows.size(); ++row) {
-                result.push_back({.query_hash = id_cell<base::QueryHash>(rows, row, 0),
-                                  .begins = time_cell(rows, row, 1),
-                                  .length = base::Seconds(rows.number(row, 2).value_or(0)),
-                                  .calls = rows.number(row, 3).value_or(0),
-                                  .time_ms = rows.number(row, 4).value_or(0),
-                                  .rows = rows.number(row, 5).value_or(0),
-                                  .blocks_hit = rows.number(row, 6).value_or(0),
-                                  .blocks_read = rows.number(row, 7).value_or(0),
-                                  .temp_blocks = rows.number(row, 8).value_or(0)});
-            }
-            return result;
-        });
+                {std::string(database_name)}));
+        std::vector<StatementRow> result;
+        result.reserve(rows.size());
+        for (std::size_t row = 0; row < rows.size(); ++row) {
+            result.push_back({.query_hash = id_cell<base::QueryHash>(rows, row, 0),
+                              .begins = time_cell(rows, row, 1),
+                              .length = base::Seconds(rows.number(row, 2).value_or(0)),
+                              .calls = rows.number(row, 3).value_or(0),
+                              .time_ms = rows.number(row, 4).value_or(0),
+                              .rows = rows.number(row, 5).value_or(0),
+                              .blocks_hit = rows.number(row, 6).value_or(0),
+                              .blocks_read = rows.number(row, 7).value_or(0),
+                              .temp_blocks = rows.number(row, 8).value_or(0)});
+        }
+        return result;
+    });
 }
 
 base::Result<TrainingHistory::Count> TrainingHistory::count(base::TargetId target, std::string_view database_name,
@@ -83,12 +88,13 @@ base::Result<TrainingHistory::Count> TrainingHistory::count(base::TargetId targe
         PGANALYTICS_ASSIGN(
             const auto rows,
             connection.query(
-                fmt::format("select count(*), count(*) filter (where begins >= $2::timestamptz) from ("
-                            "select distinct k.query_hash, m.begins from {} as m {} where k.database_name = $1 "
-                            "and m.calls > 0 and m.total_exec_time_ms > 0 and {} and exists (select from "
-                            "pganalytics.explain_plans as p where p.target_id = k.target_id and p.database_name = "
-                            "k.database_name and p.query_hash = k.query_hash)) as s",
-                            source_of(target, coverages, window, Grain::intervals), join_keys, no_reset),
+                resets_of(target) +
+                    fmt::format("select count(*), count(*) filter (where begins >= $2::timestamptz) from ("
+                                "select distinct k.query_hash, m.begins from {} as m {} where k.database_name = $1 "
+                                "and m.calls > 0 and m.total_exec_time_ms > 0 and {} and exists (select from "
+                                "pganalytics.explain_plans as p where p.target_id = k.target_id and p.database_name = "
+                                "k.database_name and p.query_hash = k.query_hash)) as s",
+                                source_of(target, coverages, window, Grain::intervals), join_keys, no_reset),
                 {std::string(database_name), sql_text(last_day)}));
         PGANALYTICS_ASSIGN(const auto observed, observed_minutes(connection, coverages, {last_day, window.to}));
         Count count{rows.integer(0, 0).value_or(0), rows.integer(0, 1).value_or(0), base::Seconds(0)};
