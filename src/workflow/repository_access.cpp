@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -14,6 +15,13 @@
 namespace pganalytics::workflow {
 
 namespace {
+
+/// Several machines, and several instances of one, may share a repository: each has a first token of its own.
+std::string first_token_name(const StateFolder& state) {
+    std::array<char, 256> host{};
+    if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+    return fmt::format("local {}:{}", host.data(), base::to_valid_utf8(state.path.string()));
+}
 
 base::Status write_private_file(const std::filesystem::path& path, const std::string& text) {
     const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -97,7 +105,7 @@ base::Result<base::Secret> RepositoryAccess::first_token() {
     // No file, or its token is of another repository or was revoked: a new one takes its place.
     store::TokenStore tokens(*repository_);
     PGANALYTICS_ASSIGN(const auto existing, tokens.list());
-    constexpr std::string_view name = "local";
+    const std::string name = first_token_name(state_);
     for (const auto& token : existing) {
         if (token.name == name && !token.revoked_at) PGANALYTICS_RETURN_IF_ERROR(tokens.revoke(token.id));
     }

@@ -51,8 +51,8 @@ class RepositoryAccess {
     [[nodiscard]] postgres::PrivateCluster* cluster() { return cluster_ ? &*cluster_ : nullptr; }
     [[nodiscard]] const store::MigrationReport& migration() const { return migration_; }
 
-    /// The token for the command line on this machine: made at the first start, kept in a file of mode 0600. The
-    /// secret, when it was made just now or can be read.
+    /// The token for the command line on this machine, named after host and state folder: made at the first start, kept
+    /// in a file of mode 0600. The secret, when it was made just now or can be read.
     [[nodiscard]] base::Result<base::Secret> first_token();
 
   private:
