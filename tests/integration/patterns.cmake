@@ -14,3 +14,6 @@ pganalytics_integration_test(patterns_workload_test
 add_test(NAME integration.patterns_workload_deep COMMAND patterns_workload_test)
 set_tests_properties(integration.patterns_workload_deep PROPERTIES LABELS deep TIMEOUT 1800
                      ENVIRONMENT PGANALYTICS_SEEDS=20 FAIL_REGULAR_EXPRESSION "0 tests from 0 test suites ran")
+pganalytics_integration_test(patterns_faces_test
+  SOURCES patterns_faces_test.cpp
+  LIBRARIES http_world pganalytics_simulation nlohmann_json::nlohmann_json)
