@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 #include <numeric>
+#include <optional>
 
 #include "patterns/forecast_models.hpp"
 #include "patterns/periodicity.hpp"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t minimum_known = 3;
 constexpr std::size_t most_windows = 28;
+constexpr std::size_t few_windows = 8;
 constexpr double weight_power = 6;     // of the inverse error
 constexpr double worst_in_mix = 1.35;  // times the best error
 constexpr double forgetting = 0.98;    // of a window's say per window back
@@ -131,15 +133,104 @@ class Forecaster {
     }
 
     void weigh() {
-        double best = INFINITY;
-        for (const Tried& tried : pool_) best = std::min(best, tried.error);
+        std::vector<double> errors;
+        for (const Tried& tried : pool_) errors.push_back(tried.error);
+        const std::vector<double> weights = weights_by(errors);
+        const std::optional<std::size_t> anchor = best_simple();
+        const double share = anchor ? share_of_mixture(*anchor) : 1.0;
+        for (std::size_t i = 0; i < pool_.size(); ++i) pool_[i].weight = share * weights[i];
+        if (anchor) pool_[*anchor].weight += 1 - share;
+    }
+
+    [[nodiscard]] static std::vector<double> weights_by(const std::vector<double>& errors) {
+        const double best = *std::min_element(errors.begin(), errors.end());
+        std::vector<double> weights(errors.size(), 0.0);
         double sum = 0;
-        for (Tried& tried : pool_) {
-            if (tried.error > worst_in_mix * best) continue;
-            tried.weight = best > 0 ? std::pow(best / tried.error, weight_power) : (tried.error <= 0 ? 1.0 : 0.0);
-            sum += tried.weight;
+        for (std::size_t i = 0; i < errors.size(); ++i) {
+            if (errors[i] > worst_in_mix * best) continue;
+            weights[i] = best > 0 ? std::pow(best / errors[i], weight_power) : (errors[i] <= 0 ? 1.0 : 0.0);
+            sum += weights[i];
         }
-        for (Tried& tried : pool_) tried.weight /= sum;
+        for (double& weight : weights) weight /= sum;
+        return weights;
+    }
+
+    // Of the methods that anyone would try first, the best over all of the history that is kept: they have nothing to
+    // be fitted, so that every day of it counts.
+    [[nodiscard]] std::optional<std::size_t> best_simple() const {
+        const std::size_t stride = seasons_.empty() ? std::max<std::size_t>(1, horizon_ / 4) : seasons_.front();
+        std::optional<std::size_t> best;
+        double least = INFINITY;
+        for (std::size_t i = 0; i < pool_.size(); ++i) {
+            if (!pool_[i].method->is_simple()) continue;
+            const std::size_t first = std::max(minimum_known, 2 * (seasons_.empty() ? 0 : seasons_.back()));
+            double errors = 0;
+            for (std::size_t back = horizon_; back + first <= history_.size(); back += stride) {
+                const std::size_t origin = history_.size() - back;
+                const auto made = pool_[i].method->predict(std::span(history_).first(origin), horizon_);
+                errors += relative_error(origin, made);
+            }
+            if (errors >= least) continue;
+            least = errors;
+            best = i;
+        }
+        return best;
+    }
+
+    [[nodiscard]] double relative_error(std::size_t origin, const std::vector<double>& made) const {
+        double sum = 0;
+        for (std::size_t h = 0; h < horizon_ && origin + h < history_.size(); ++h) {
+            const double actual = history_[origin + h];
+            const double size = std::abs(actual) + std::abs(made[h]);
+            if (size > 0) sum += std::abs(actual - made[h]) / size;
+        }
+        return sum;
+    }
+
+    // How far the mixture is to be trusted beside the best simple method: by the windows in which it was better with
+    // weights that know nothing of that window, in standard errors of its gain. Where the last value is the best simple
+    // forecast, the series wanders, and nothing foresees a random walk: a gain must be clear to be believed. One old
+    // cycle carries its own noise, which averaging takes away: there the mixture is the better bet before any evidence,
+    // as it is where few windows can be tried (Makridakis et al. 2020).
+    [[nodiscard]] double share_of_mixture(std::size_t anchor) const {
+        std::vector<double> gains;
+        for (std::size_t window = 0; window < origins_.size(); ++window) {
+            std::vector<double> errors(pool_.size(), 0.0);
+            for (std::size_t i = 0; i < pool_.size(); ++i) {
+                for (std::size_t other = 0; other < origins_.size(); ++other) {
+                    if (other != window) errors[i] += absolute_error(origins_[other], pool_[i].forecasts[other]);
+                }
+            }
+            if (origins_.size() < 2) continue;
+            const std::vector<double> weights = weights_by(errors);
+            std::vector<double> mixed(horizon_, 0.0);
+            for (std::size_t i = 0; i < pool_.size(); ++i) {
+                for (std::size_t h = 0; h < horizon_; ++h) mixed[h] += weights[i] * pool_[i].forecasts[window][h];
+            }
+            const double own = relative_error(origins_[window], mixed);
+            const double simple = relative_error(origins_[window], pool_[anchor].forecasts[window]);
+            if (own + simple > 0) gains.push_back((simple - own) / (simple + own));
+        }
+        if (gains.size() < 2) return 1.0 / 3;
+        const auto n = static_cast<double>(gains.size());
+        const double mean = std::accumulate(gains.begin(), gains.end(), 0.0) / n;
+        double squares = 0;
+        for (const double gain : gains) squares += (gain - mean) * (gain - mean);
+        // Windows that overlap are not so many.
+        const double stride = static_cast<double>(origins_[0] - origins_[1]);
+        const double free = std::max(1.0, n * std::min(1.0, stride / static_cast<double>(horizon_)));
+        const double error = std::sqrt(squares / (n - 1) / free);
+        const double score = error > 0 ? mean / error : (mean > 0 ? 2.0 : -1.0);
+        if (gains.size() < few_windows) return std::clamp((1 + score) / 3, 0.0, 1.0);
+        const bool wanders = pool_[anchor].method->name() == "naive";
+        return std::clamp(wanders ? (score - 1) / 2 : (score + 1) / 2, 0.0, 1.0);
+    }
+
+    [[nodiscard]] double absolute_error(std::size_t origin, const std::vector<double>& made) const {
+        double sum = 0;
+        for (std::size_t h = 0; h < horizon_ && origin + h < history_.size(); ++h)
+            sum += std::abs(history_[origin + h] - made[h]);
+        return sum;
     }
 
     [[nodiscard]] std::vector<double> combined_forecast() {

@@ -42,6 +42,7 @@ class Naive final : public ForecastMethod {
   public:
     std::string name() const override { return "naive"; }
     std::size_t minimum_history() const override { return 1; }
+    bool is_simple() const override { return true; }
     void fit(std::span<const double>) override {}
     std::vector<double> predict(std::span<const double> history, std::size_t horizon) const override {
         return std::vector<double>(horizon, history.back());
@@ -53,6 +54,7 @@ class SeasonalNaive final : public ForecastMethod {
     explicit SeasonalNaive(std::size_t season) : season_(season) {}
     std::string name() const override { return fmt::format("seasonal_naive_{}", season_); }
     std::size_t minimum_history() const override { return season_; }
+    bool is_simple() const override { return true; }
     void fit(std::span<const double>) override {}
     std::vector<double> predict(std::span<const double> history, std::size_t horizon) const override {
         std::vector<double> result(horizon);
@@ -73,6 +75,7 @@ class Profile final : public ForecastMethod {
         return fmt::format("profile_{}x{}{}", season_, cycles_, inner_ > 0 ? "_levelled" : "");
     }
     std::size_t minimum_history() const override { return 2 * season_ + inner_; }
+    bool is_simple() const override { return cycles_ == 2 && inner_ == 0; }
     void fit(std::span<const double> history) override {
         if (inner_ == 0) return;
         // How much of a day's deviation from the profile is still there a day later.

@@ -22,6 +22,8 @@ class ForecastMethod {
     [[nodiscard]] virtual std::string name() const = 0;
     /// Shortest history that it can be fitted to and predict from.
     [[nodiscard]] virtual std::size_t minimum_history() const = 0;
+    /// One that anyone would try first, with nothing to be fitted: what a better method has to beat.
+    [[nodiscard]] virtual bool is_simple() const { return false; }
     virtual void fit(std::span<const double> history) = 0;
     [[nodiscard]] virtual std::vector<double> predict(std::span<const double> history, std::size_t horizon) const = 0;
 };
