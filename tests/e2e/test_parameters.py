@@ -1,6 +1,8 @@
 """`parameters`: what is stored, what is looked for now, for one statement, and beside a running instance."""
+import contextlib
 import json
 import shutil
+import subprocess
 import unittest
 
 import support
@@ -61,6 +63,42 @@ class Parameters(support.TestCase):
         self.assertEqual(json.loads(self.parameters("--database", "another", "--output", "json").stdout), [])
         # What is emitted runs.
         self.server.sql(f"begin; {rows[0]['applies_as']}; {SPILLING}; rollback")
+
+        # With consent it is run, with the literals of an example that the collector saw.
+        def measured():
+            self.parameters("--verify", "--query", query)
+            rows = json.loads(self.parameters("--query", query, "--output", "json").stdout)
+            return rows and rows[0]["evidence"]["basis"] == "measured_time"
+
+        with self.session(SPILLING):
+            support.wait_until(measured, 60, "nothing was measured")
+
+        # A setting that is changed is set against the times; a minute of history cannot tell, and says so.
+        self.assertEqual(json.loads(self.parameters("--history", "--output", "json").stdout), [])
+        self.server.sql("alter system set hash_mem_multiplier = 3")
+        self.server.sql("select pg_reload_conf()")
+
+        def changed():
+            self.server.sql(SPILLING)
+            listed = json.loads(self.parameters("--history", "--query", query, "--output", "json").stdout)
+            return [row for row in listed if row["name"] == "hash_mem_multiplier"]
+
+        row = support.wait_until(changed, 60, "the change was not seen")[0]
+        self.assertEqual((row["old_value"], row["new_value"], row["query_hash_text"]), ("2", "3", query))
+        self.assertEqual(row["movement"], "unknown")
+        self.assertIn("cannot be told", self.parameters("--history").stdout.replace("\n", " "))
+
+    @contextlib.contextmanager
+    def session(self, statement):
+        """A session that has run the statement, and stays."""
+        psql = subprocess.Popen(["psql", "-XqAt", "-d", self.server.conninfo()], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        try:
+            psql.stdin.write(statement + ";\n")
+            psql.stdin.flush()
+            yield
+        finally:
+            psql.stdin.close()
+            psql.wait()
 
 
 if __name__ == "__main__":
