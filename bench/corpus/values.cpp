@@ -34,6 +34,9 @@ void put_in_order(Column& column) {
 }
 
 base::Status draw_rows(postgres::Connection& connection, Table& table, std::uint64_t seed) {
+    // Counted: what ANALYZE estimates is another number each time, and would draw other rows.
+    PGANALYTICS_ASSIGN(const auto counted, connection.query("select count(*) from " + table.name));
+    table.rows = counted.number(0, 0).value_or(0);
     const double percent = std::clamp(100 * rows_drawn / std::max(1.0, table.rows), 0.01, 100.0);
     std::vector<std::string> names;
     for (const auto& column : table.columns) names.push_back(column.name + "::text");
@@ -182,7 +185,7 @@ const Table* Data::find(std::string_view table) const {
 
 base::Result<Data> read_data(postgres::Connection& connection, std::uint64_t seed) {
     PGANALYTICS_ASSIGN(const auto rows, connection.query(R"(
-        select c.relname, c.reltuples, a.attname, format_type(a.atttypid, null),
+        select c.relname, a.attname, format_type(a.atttypid, null),
                exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and a.attnum = any (i.indkey))
         from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
         where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
@@ -190,8 +193,8 @@ base::Result<Data> read_data(postgres::Connection& connection, std::uint64_t see
     Data data;
     for (std::size_t row = 0; row < rows.size(); ++row) {
         if (data.tables.empty() || data.tables.back().name != rows.text(row, 0))
-            data.tables.push_back({rows.text(row, 0), rows.number(row, 1).value_or(0), {}, {}});
-        data.tables.back().columns.push_back({rows.text(row, 2), rows.text(row, 3), rows.boolean(row, 4), {}, {}, {}});
+            data.tables.push_back({rows.text(row, 0), 0, {}, {}});
+        data.tables.back().columns.push_back({rows.text(row, 1), rows.text(row, 2), rows.boolean(row, 3), {}, {}, {}});
     }
     for (auto& table : data.tables) PGANALYTICS_RETURN_IF_ERROR(draw_rows(connection, table, seed));
     return data;

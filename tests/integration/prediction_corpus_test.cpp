@@ -108,7 +108,7 @@ TEST_F(CorpusTest, TwoSchemasGiveAHundredPairsThatCanBeLearnedFrom) {
 }
 
 TEST_F(CorpusTest, TheSameSeedGivesTheSameStatementsAnotherOneOthers) {
-    auto schema = read_schemas(schema_folder, {"ledger"}).value().front();
+    auto schema = read_schemas(schema_folder, {"meters"}).value().front();
     schema.templates.resize(2);
     auto plan = small_plan();
     plan.generated_templates = 4;
