@@ -7,6 +7,7 @@
 #include <random>
 
 #include "prediction/history.hpp"
+#include "prediction/lru_cache.hpp"
 #include "prediction/model.hpp"
 #include "prediction/tree_learner.hpp"
 
@@ -98,6 +99,18 @@ void answer_from_history(benchmark::State& state) {
     for (auto _ : state) benchmark::DoNotOptimize(history.answer(data[5].id, data[5].group, said, {}));
 }
 BENCHMARK(answer_from_history)->Unit(benchmark::kMicrosecond);
+
+void cache_hit(benchmark::State& state) {
+    static const pganalytics::base::SystemClock clock;
+    static LruCache cache({}, clock);
+    for (std::uint64_t i = 0; i < 1000; ++i) cache.put({i * 0x9E3779B97F4A7C15U, i}, std::make_shared<Prediction>());
+    std::uint64_t i = 0;
+    for (auto _ : state) {
+        const std::uint64_t number = i++ % 1000;
+        benchmark::DoNotOptimize(cache.find({number * 0x9E3779B97F4A7C15U, number}));
+    }
+}
+BENCHMARK(cache_hit)->Threads(1)->Threads(2)->Unit(benchmark::kNanosecond);
 
 void load_model(benchmark::State& state) {
     const std::string bytes = trained().model.to_bytes();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <hiredis/hiredis.h>
+#include <signal.h>
 
 #include <nlohmann/json.hpp>
 
@@ -56,6 +57,31 @@ base::Result<int> number_in(std::string_view text, int most, std::string_view wh
     if (!number || *number < 0 || *number > most) return bad_url(fmt::format("has no valid {}", what));
     return static_cast<int>(*number);
 }
+
+/// hiredis writes to its socket without care for SIGPIPE, which would end a process that does not ignore it. Held back
+/// for this thread while it lives, and taken away if it came.
+class WithoutPipeSignal {
+  public:
+    WithoutPipeSignal() {
+        sigset_t pending{};
+        sigpending(&pending);
+        was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+        sigemptyset(&pipe_);
+        sigaddset(&pipe_, SIGPIPE);
+        pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+    }
+    ~WithoutPipeSignal() {
+        const timespec at_once{0, 0};
+        if (!was_pending_) sigtimedwait(&pipe_, nullptr, &at_once);
+        pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
+    WithoutPipeSignal(const WithoutPipeSignal&) = delete;
+    WithoutPipeSignal& operator=(const WithoutPipeSignal&) = delete;
+
+  private:
+    sigset_t pipe_{}, before_{};
+    bool was_pending_ = false;
+};
 
 }  // namespace
 
@@ -152,6 +178,7 @@ std::unique_ptr<RedisCache::Connection> RedisCache::connect() const {
 }
 
 std::unique_ptr<RedisCache::Answer> RedisCache::ask(const std::vector<std::string_view>& words) {
+    const WithoutPipeSignal quiet;
     std::unique_ptr<Connection> connection;
     {
         const std::lock_guard lock(mutex_);
@@ -200,7 +227,7 @@ std::shared_ptr<const prediction::Prediction> RedisCache::read(std::string_view 
     }
     const auto body = value.substr(signature_digits + 1);
     if (!base::equal_in_constant_time(signature(key, body), value.substr(0, signature_digits))) return nullptr;
-    const auto json = nlohmann::json::parse(body, nullptr, false);
+    const auto json = nlohmann::ordered_json::parse(body, nullptr, false);
     auto prediction = prediction::prediction_from_json(json);
     if (!prediction) return nullptr;
     return std::make_shared<const prediction::Prediction>(std::move(*prediction));

@@ -73,14 +73,14 @@ TEST(Validation, FollowsTheFormulas) {
 TEST(PredictionJson, ComesBackAsItWas) {
     const auto before = some_prediction();
     const auto text = to_json(before).dump();
-    const auto after = prediction_from_json(nlohmann::json::parse(text));
+    const auto after = prediction_from_json(nlohmann::ordered_json::parse(text));
     ASSERT_TRUE(after) << after.error().to_string();
     EXPECT_EQ(to_json(*after).dump(), text);
     auto unbounded = before;
     unbounded.upper_ms.reset();
     EXPECT_TRUE(to_json(unbounded)["confidence_interval"]["upper_bound_ms"].is_null());
-    EXPECT_FALSE(prediction_from_json(nlohmann::json::parse(R"({"prediction_id": 3})")));
-    EXPECT_FALSE(prediction_from_json(nlohmann::json::parse("[]")));
+    EXPECT_FALSE(prediction_from_json(nlohmann::ordered_json::parse(R"({"prediction_id": 3})")));
+    EXPECT_FALSE(prediction_from_json(nlohmann::ordered_json::parse("[]")));
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ Json or_null(const std::optional<double>& number) {
     return number && std::isfinite(*number) ? Json(*number) : Json(nullptr);
 }
 
-std::optional<double> number_in(const nlohmann::json& json, const char* name) {
+std::optional<double> number_in(const Json& json, const char* name) {
     const auto& value = json.at(name);
     return value.is_null() ? std::nullopt : std::optional(value.get<double>());
 }
@@ -54,7 +54,7 @@ nlohmann::ordered_json to_json(const Prediction& prediction) {
     return json;
 }
 
-base::Result<Prediction> prediction_from_json(const nlohmann::json& json) {
+base::Result<Prediction> prediction_from_json(const nlohmann::ordered_json& json) {
     Prediction prediction;
     try {
         prediction.prediction_id = json.at("prediction_id").get<std::string>();

@@ -10,6 +10,6 @@ namespace pganalytics::prediction {
 
 [[nodiscard]] nlohmann::ordered_json to_json(const Prediction& prediction);
 /// fix_input where it is none.
-[[nodiscard]] base::Result<Prediction> prediction_from_json(const nlohmann::json& json);
+[[nodiscard]] base::Result<Prediction> prediction_from_json(const nlohmann::ordered_json& json);
 
 }  // namespace pganalytics::prediction

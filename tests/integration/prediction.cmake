@@ -1,7 +1,8 @@
-# The corpus is a program of bench/; its parts are tested where tests are.
-if(NOT TARGET prediction_corpus)
-  add_subdirectory(${CMAKE_SOURCE_DIR}/bench/corpus ${CMAKE_BINARY_DIR}/bench/corpus)
-endif()
-pganalytics_integration_test(prediction_corpus_test
-  SOURCES prediction_corpus_test.cpp
-  LIBRARIES prediction_corpus_parts pganalytics_prediction)
+add_library(prediction_world STATIC prediction_world.cpp prediction_world.hpp)
+target_include_directories(prediction_world PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
+target_link_libraries(prediction_world PUBLIC pganalytics_workflow test_cluster nlohmann_json::nlohmann_json)
+
+pganalytics_integration_test(prediction_service_test SOURCES prediction_service_test.cpp LIBRARIES prediction_world)
+pganalytics_integration_test(prediction_redis_test
+  SOURCES prediction_redis_test.cpp
+  LIBRARIES prediction_world pganalytics_net test_redis)
