@@ -26,8 +26,8 @@ struct Target {
     bool apply_allowed = false;  ///< the apply tier is configured
     /// Of its machine, as its user says; absent: not said.
     std::optional<base::Bytes> total_memory;
-    std::string state;           ///< "new", "ok", "unreachable", "degraded"
-    std::string state_detail;    ///< a sentence; redacted
+    std::string state;         ///< "new", "ok", "unreachable", "degraded"
+    std::string state_detail;  ///< a sentence; redacted
     std::optional<base::Timestamp> last_collected_at;
     base::Timestamp created_at{};
 };
