@@ -12,6 +12,7 @@
 #include "patterns/load_share.hpp"
 #include "patterns/periodicity.hpp"
 #include "patterns/robust.hpp"
+#include "patterns/weekday_levels.hpp"
 
 namespace pganalytics::patterns {
 namespace {
@@ -291,7 +292,10 @@ class DatabaseDetector {
 
         std::vector<SeriesPatterns> all{{nullptr, telling_patterns(steady(calls, model, options), calls), 0}};
         // What runs long but is called seldom shows in time only.
-        all.push_back({nullptr, telling_patterns(steady(time_ms, options), time_ms), 0});
+        const Decomposition of_time = decompose(time_ms.values, options);
+        all.push_back({nullptr, telling_patterns(steady(time_ms, of_time, options), time_ms), 0});
+        add_week(all[0].patterns, calls, model);
+        add_week(all[1].patterns, time_ms, of_time);
         options.significance /= static_cast<double>(std::max<std::size_t>(1, history_.queries.size()));
         for (const QueryHistory& query : history_.queries) {
             if (of_jobs.contains(query.query_hash)) continue;
@@ -307,6 +311,24 @@ class DatabaseDetector {
             if (pattern.type == PatternType::daily_cycle) attach_peak(pattern);
             found_.patterns.push_back(std::move(pattern));
         }
+    }
+
+    // A day that is there, and a week that shows in the levels of the days alone.
+    static void add_week(std::vector<Pattern>& patterns, const Series& series, const Decomposition& model) {
+        const auto has = [&](PatternType type) {
+            return std::any_of(patterns.begin(), patterns.end(),
+                               [&](const Pattern& pattern) { return pattern.type == type; });
+        };
+        if (!has(PatternType::daily_cycle) || has(PatternType::weekly_pattern)) return;
+        const std::optional<WeekdayLevels> levels = weekday_levels(levelled(series, model).value_or(series));
+        const double level = total(series) / std::max<double>(1, static_cast<double>(series.observed()));
+        if (!levels || levels->swing < least_swing * level) return;
+        Period week;
+        week.samples = week_hours / step_hours(series);
+        week.strength = levels->strength;
+        week.recurrence = levels->recurrence;
+        week.p_value = levels->p_value;
+        patterns.push_back(pattern_of(week, week_hours, series, true));
     }
 
     static std::vector<Pattern> patterns_of(const QueryHistory& query, const Series& database,
