@@ -71,6 +71,11 @@ TEST(Config, Targets) {
     ASSERT_TRUE(config) << config.error().message;
     ASSERT_EQ(config->targets.size(), 1U);
     EXPECT_EQ(config->targets[0].databases, std::vector<std::string>{"!x"});
+    EXPECT_FALSE(config->targets[0].total_memory);
+    const ConfigFile sized("[[target]]\nconninfo = \"service=main\"\ntotal_memory = \"16GB\"\n");
+    EXPECT_EQ(load_config(sized.path(), {})->targets.front().total_memory, mebibytes(16384));
+    const ConfigFile wrong("[[target]]\nconninfo = \"service=main\"\ntotal_memory = \"much\"\n");
+    EXPECT_EQ(load_config(wrong.path(), {}).error().field, "target.total_memory");
     const ConfigFile nameless("[[target]]\nname = \"main\"\n");
     EXPECT_FALSE(load_config(nameless.path(), {}));
 }

@@ -119,6 +119,14 @@ TEST_F(SettingHistoryTest, StandsInTheEvidenceOfMemoryAdvice) {
     EXPECT_TRUE(analysis.advice[1].advice.evidence.facts.empty());
 }
 
+TEST_F(SettingHistoryTest, KeepsTheMemoryThatWasSaid) {
+    auto known = targets();
+    EXPECT_FALSE(expect_value(known.find(target_)).total_memory);
+    expect_done(known.set_total_memory(target_, base::mebibytes(16384)));
+    EXPECT_EQ(expect_value(known.find(target_)).total_memory, base::mebibytes(16384));
+    EXPECT_EQ(known.set_total_memory(base::TargetId{999}, std::nullopt).error().code, base::ErrorCode::not_found);
+}
+
 TEST_F(SettingHistoryTest, SaysNothingWhereNothingChanged) {
     write_history();
     EXPECT_TRUE(effects().empty());
