@@ -37,7 +37,8 @@ class AdviceView {
                                 fmt::format("{:>3}. {}", rank, text_of(recommendation_, "recommendation_text")))
             << '\n';
         out << "     " << terminal_.styled(Style::good, gain()) << '\n';
-        statement(text_of(recommendation_, "statement"));
+        // A job's start is moved where it is scheduled: there is no SQL, and the text says what to do.
+        if (const auto sql = text_of(recommendation_, "statement"); !sql.empty()) statement(sql);
         if (with_details) details();
         out << '\n';
     }

@@ -82,9 +82,6 @@ std::optional<RepeatedRead> find_repeated_read(std::span<const StatementActivity
         } else if (i == 0 || written.any_between(sorted[i - 1].begins, each.begins)) {
             made_anew += 1;
         }
-        // Several calls of one bucket lie as far apart as they can.
-        const double calls_apart = std::max(0.0, each.calls - 1);
-        if (calls_apart > 0) gaps.push_back(Minutes(each.ends - each.begins).count() / calls_apart);
         if (i > 0) gaps.push_back(Minutes(each.begins - sorted[i - 1].ends).count());
     }
     result.calls_per_day = calls / days;

@@ -29,7 +29,7 @@ struct RepeatedRead {
     double calls_per_day = 0;
     double mean_ms = 0;
     double ms_per_day = 0;
-    double usual_gap_minutes = 0;  ///< between runs, median
+    double usual_gap_minutes = 0;  ///< between buckets in which it ran, median
     double unchanged = 0;          ///< share of calls with no write since the call before
     double changes_per_day = 0;    ///< times a day that its result had to be made anew
     double rows_per_call = 0;

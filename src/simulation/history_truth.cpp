@@ -190,6 +190,7 @@ void plant_advice(const Scenario& scenario, const HistoryStatements& statements,
         return std::vector<base::QueryHash>{};
     };
     for (const PlannedCollision& collision : scenario.collisions) {
+        if (collision.slowed <= 1) continue;  // they meet in peace
         for (std::size_t a = 0; a < collision.batches.size(); ++a) {
             for (std::size_t b = a + 1; b < collision.batches.size(); ++b) {
                 truth.advice.push_back({"colliding_batch_jobs", hashes_of(collision.batches[a]),

@@ -51,7 +51,7 @@ std::string days_words(const PatternMetadata& job) {
     return " on " + base::join(days, ", ");
 }
 
-/// "02:10 UTC"; "03:10 Europe/Berlin (02:10 UTC)"; "minute 10 of every 60 minutes".
+/// "02:10 UTC"; "03:10 Europe/Berlin (02:10 UTC)"; "00:10 UTC and every 6 hours"; "minute 10 of the hour".
 class ClockWords {
   public:
     explicit ClockWords(const patterns::DatabaseHistory& history)
@@ -60,7 +60,10 @@ class ClockWords {
     [[nodiscard]] std::string of(int minute, const PatternMetadata& job) const {
         const int cycle = cycle_of(job);
         minute = ((minute % cycle) + cycle) % cycle;
-        if (cycle < 1440) return fmt::format("minute {} of every {} minutes", minute, cycle);
+        if (cycle == 60) return fmt::format("minute {} of the hour", minute);
+        if (cycle < 120) return fmt::format("minute {} of every {} minutes", minute, cycle);
+        if (cycle < 1440)
+            return fmt::format("{:02}:{:02} UTC and every {:.3g} hours", minute / 60, minute % 60, cycle / 60.0);
         const std::string utc = fmt::format("{:02}:{:02} UTC", minute / 60, minute % 60);
         if (zone_.name() == "UTC") return utc;
         const auto local = zone_.local(day_ + std::chrono::minutes{minute});

@@ -241,6 +241,10 @@ std::string every_words(double minutes) {
                         : fmt::format("about every {:.1f} hours", minutes / 60);
 }
 
+std::string time_words(double ms) {
+    return ms < 10'000 ? fmt::format("{:.0f} ms", ms) : fmt::format("{:.0f} s", ms / 1000);
+}
+
 class ReadAdvisor {
   public:
     ReadAdvisor(const patterns::DatabaseHistory& history, const catalog::Database& database, ActivityReader& activity,
@@ -329,12 +333,13 @@ class ReadAdvisor {
         advice.title = fmt::format("Keep the result of a read that runs {:.0f} times a day and changes {:.1f} times",
                                    read.calls_per_day, read.changes_per_day);
         advice.reasoning = fmt::format(
-            "The statement runs {}, takes {:.0f} ms each time ({:.1f} s a day), and {:.1f} % of its calls had nothing "
+            "The statement runs {}, takes {} each time ({} a day), and {:.1f} % of its calls had nothing "
             "written to its tables since the call before: they gave the same rows again. A materialised view holds "
             "them; read it in place of the tables{}, and refresh it after what writes them has run ({:.1f} times a "
             "day).",
-            every_words(read.usual_gap_minutes), read.mean_ms, read.ms_per_day / 1000, 100 * read.unchanged,
-            candidate.is_ordered ? " (with the order written again: a view keeps none)" : "", read.changes_per_day);
+            every_words(read.usual_gap_minutes), time_words(read.mean_ms), time_words(read.ms_per_day),
+            100 * read.unchanged, candidate.is_ordered ? " (with the order written again: a view keeps none)" : "",
+            read.changes_per_day);
         std::vector<std::string> names;
         for (const auto& column : candidate.columns) names.push_back(catalog::quote_identifier(column));
         const std::string columns = candidate.needs_column_list ? " (" + base::join(names, ", ") + ")" : "";
@@ -365,8 +370,9 @@ class ReadAdvisor {
         for (const Relation* table : candidate.tables) tables.push_back(table->qualified_name());
         advice.evidence.basis = advice::Basis::measured_time;
         advice.evidence.facts = {
-            fmt::format("{:.0f} calls a day over {:.0f} days, {:.0f} ms each, {:.0f} rows and {:.0f} pages a call.",
-                        read.calls_per_day, read.days, read.mean_ms, read.rows_per_call, read.pages_per_call),
+            fmt::format("{:.0f} calls a day over {:.0f} days, {} each, {:.0f} rows and {:.0f} pages a call.",
+                        read.calls_per_day, read.days, time_words(read.mean_ms), read.rows_per_call,
+                        read.pages_per_call),
             fmt::format("It reads {}; {} write{} there.", base::join(tables, ", "),
                         writers == 0   ? std::string("no statement was seen to")
                         : writers == 1 ? std::string("1 statement")
