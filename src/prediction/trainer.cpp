@@ -202,16 +202,16 @@ class Trainer {
             }
         }
         spread_ = fit_spread(sizes, -1);
-        const std::size_t units = group_size_.size() < 2 ? target_.size() : group_size_.size();
+        const std::size_t groups = group_size_.size() < 2 ? target_.size() : group_size_.size();
         const std::set<std::string> templates(templates_.begin(), templates_.end());
-        scale_ =
-            SpreadScale::fit(unseen_, ratio, importance_,
-                             std::sqrt(static_cast<double>(units * std::max(units, templates.size()))), options_.level);
+        // Templates of one group repeat each other in part, groups do not: what is independent lies between.
+        const double units = std::sqrt(static_cast<double>(groups * std::max(groups, templates.size())));
+        scale_ = SpreadScale::fit(unseen_, ratio, importance_, units, options_.level);
         for (std::size_t i = 0; i < target_.size(); ++i) {
             unseen_spread_[i] *= scale_.at(unseen_[i]);
             ratio[i] /= scale_.at(unseen_[i]);
         }
-        errors_ = ErrorDistribution(ratio, importance_, static_cast<double>(units));
+        errors_ = ErrorDistribution(ratio, importance_, units);
         calibrate_levelled();
     }
 
