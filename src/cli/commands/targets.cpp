@@ -21,6 +21,7 @@ struct TargetFlags {
     ConnectionFlags connection, new_connection;
     std::string name;
     std::vector<std::string> databases;
+    std::string total_memory;
     bool no_check = false;
     bool keep_history = false;
 };
@@ -82,6 +83,10 @@ base::Result<int> add_target(Invocation& invocation, const TargetFlags& flags) {
         return base::Error{base::ErrorCode::usage, "No target was given.",
                            "Say `pganalytics targets add <conninfo>`, with what psql would take.", "conninfo"};
     }
+    std::optional<base::Bytes> total_memory;
+    if (!flags.total_memory.empty()) {
+        PGANALYTICS_ASSIGN(total_memory, base::parse_memory(flags.total_memory));
+    }
     PGANALYTICS_ASSIGN(const auto conninfo, flags.connection.conninfo(invocation.terminal));
     std::string shown;
     if (!flags.no_check) {
@@ -100,6 +105,7 @@ base::Result<int> add_target(Invocation& invocation, const TargetFlags& flags) {
     }
     warn_of_passing_password(invocation);
     PGANALYTICS_ASSIGN(const auto target, targets.add({name, conninfo, flags.databases, false}));
+    if (total_memory) PGANALYTICS_RETURN_IF_ERROR(targets.set_total_memory(target.id, total_memory));
     PGANALYTICS_RETURN_IF_ERROR(note_down(session, "target.add", target));
     invocation.terminal.note(fmt::format("target {} added as {}; a running server collects it within seconds",
                                          target.name, base::to_integer(target.id)));
@@ -161,6 +167,9 @@ void add_targets(CLI::App& tree, Program& program) {
     add->add_option("--name", flags->name, "What to call it; host:port otherwise")->type_name("NAME");
     add->add_option("--database", flags->databases, "Only databases whose name fits this pattern (* and ?)")
         ->type_name("PATTERN");
+    add->add_option("--total-memory", flags->total_memory,
+                    "Memory of the server's machine, where it cannot be read (16GB)")
+        ->type_name("SIZE");
     add->add_flag("--no-check", flags->no_check, "Add it without connecting now");
     auto* set = command->add_subcommand("set", "Reach a target another way: a new password, host or role");
     set->add_option("target", flags->name, "Name or id")->required()->type_name("TARGET");
