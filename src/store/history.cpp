@@ -170,10 +170,9 @@ base::Result<std::vector<StatementPlace>> History::places(base::QueryHash query_
 
 base::Result<StatementText> History::text(base::QueryHash query_hash) {
     return repository_->with_connection([&](postgres::Connection& connection) -> base::Result<StatementText> {
-        PGANALYTICS_ASSIGN(const auto rows,
-                           connection.query("select query_text, has_literals, fingerprint_hash "
-                                            "from pganalytics.statements where query_hash = $1",
-                                            {sql_text(query_hash)}));
+        PGANALYTICS_ASSIGN(const auto rows, connection.query("select query_text, has_literals, fingerprint_hash "
+                                                             "from pganalytics.statements where query_hash = $1",
+                                                             {sql_text(query_hash)}));
         if (rows.empty()) return never_seen(query_hash);
         StatementText found{rows.text(0, 0), rows.boolean(0, 1), std::nullopt};
         if (const auto family = rows.integer(0, 2)) found.fingerprint_hash = base::FingerprintHash{*family};

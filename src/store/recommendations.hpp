@@ -123,8 +123,8 @@ class RecommendationStore {
         std::size_t limit);
     /// Best confidence first; absent filters let everything through.
     [[nodiscard]] base::Result<std::vector<ParameterSuggestion>> parameter_suggestions(
-        std::optional<base::QueryHash> query_hash, std::optional<base::TargetId> target, std::optional<std::string> database_name,
-        std::size_t limit);
+        std::optional<base::QueryHash> query_hash, std::optional<base::TargetId> target,
+        std::optional<std::string> database_name, std::size_t limit);
     /// How often a rule's advice held when measured, over all targets.
     [[nodiscard]] base::Result<advice::RuleRecord> rule_record(std::string_view rule);
 
