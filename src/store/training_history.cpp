@@ -89,11 +89,14 @@ base::Result<TrainingHistory::Count> TrainingHistory::count(base::TargetId targe
             const auto rows,
             connection.query(
                 resets_of(target) +
+                    // Once, too: the planner knows nothing of tables that were just filled.
+                    ", planned as materialized (select distinct query_hash from pganalytics.explain_plans where "
+                    "target_id = " +
+                    sql_text(target) + " and database_name = $1) " +
                     fmt::format("select count(*), count(*) filter (where begins >= $2::timestamptz) from ("
                                 "select distinct k.query_hash, m.begins from {} as m {} where k.database_name = $1 "
-                                "and m.calls > 0 and m.total_exec_time_ms > 0 and {} and exists (select from "
-                                "pganalytics.explain_plans as p where p.target_id = k.target_id and p.database_name = "
-                                "k.database_name and p.query_hash = k.query_hash)) as s",
+                                "and m.calls > 0 and m.total_exec_time_ms > 0 and {} and k.query_hash in "
+                                "(select query_hash from planned)) as s",
                                 source_of(target, coverages, window, Grain::intervals), join_keys, no_reset),
                 {std::string(database_name), sql_text(last_day)}));
         PGANALYTICS_ASSIGN(const auto observed, observed_minutes(connection, coverages, {last_day, window.to}));

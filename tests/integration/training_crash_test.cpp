@@ -86,8 +86,8 @@ class TrainingCrashTest : public TrainingTest {
     void survive(int kills) {
         auto asked = request();
         // How long one takes undisturbed, so that the kills are spread over all of it.
-        const auto begun = std::chrono::steady_clock::now();
         ASSERT_TRUE(expect_value(enqueue_training(filled(), asked, clock_.now())).id != base::JobId{});
+        const auto begun = std::chrono::steady_clock::now();
         Worker(filled_conninfo()).finish();
         const auto whole = std::chrono::steady_clock::now() - begun;
         expect_sound();
