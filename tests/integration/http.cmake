@@ -1,6 +1,6 @@
-add_library(http_world STATIC http_world.cpp http_world.hpp)
+add_library(http_world STATIC http_world.cpp http_world.hpp http_world_models.cpp http_world_models.hpp)
 target_include_directories(http_world PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
-target_link_libraries(http_world PUBLIC pganalytics_http test_cluster)
+target_link_libraries(http_world PUBLIC pganalytics_http test_cluster PRIVATE nlohmann_json::nlohmann_json)
 
 pganalytics_integration_test(http_service_test
   SOURCES http_service_test.cpp

@@ -99,7 +99,11 @@ class Validator:
         properties, required = self.document.parts(schema)
         for name in sorted(required - value.keys()):
             yield f"{where}.{name}: is documented as always there, and is missing"
+        others = schema.get("additionalProperties")
         for name, member in value.items():
+            if name not in properties and others:
+                yield from self.check(member, others, f"{where}.{name}", count)
+                continue
             if name not in properties:
                 yield f"{where}.{name}: is served and not documented"
                 continue
@@ -197,6 +201,52 @@ def exchanges(facts):
     yield Exchange("GET", "/api/v1/queries/{query_hash}", {"query_hash": 0}, expect=400)
     yield Exchange("GET", "/api/v1/queries/{query_hash}", {"query_hash": 12345}, expect=404)
     yield Exchange("GET", "/api/v1/queries/{query_hash}", shared, expect=409)
+    train, operator = "/api/train/performance-model", {"token": "operator"}
+    yield Exchange("POST", train, body={"database_name": "trained", "lookback_days": 7}, expect=202, **operator)
+    yield Exchange("POST", train, body={"database_name": "trained", "target": "shop", "model_type": "decision_tree"},
+                   expect=202, **operator)
+    yield Exchange("POST", train, body={"database_name": "trained", "lookback_days": 6}, expect=400, **operator)
+    yield Exchange("POST", train, body={"model_type": "luck"}, expect=400, **operator)
+    yield Exchange("POST", train, body={"database_name": "trained"}, expect=403)
+    yield Exchange("POST", train, body={"database_name": "nowhere"}, expect=404, **operator)
+    yield Exchange("POST", train, body={"database_name": "shop"}, expect=409, **operator)
+    yield Exchange("POST", train, body="x" * 100_000, expect=413, **operator)
+    yield Exchange("POST", train, body="a=b", content_type="text/plain", expect=415, **operator)
+    yield Exchange("POST", train, body={"database_name": "shop", "target": "shop"}, expect=422, **operator)
+    for name in ("completed_training", "failed_training", "running_training"):
+        yield Exchange("GET", train + "/{job_id}", {"job_id": facts[name]})
+    yield Exchange("GET", train + "/{job_id}", {"job_id": "x"}, expect=400)
+    yield Exchange("GET", train + "/{job_id}", {"job_id": facts["other_job"]}, expect=404)
+    models = "/api/models"
+    yield Exchange("GET", models + "/latest", query="?database_name=trained")
+    yield Exchange("GET", models + "/latest", query="?limit=1", expect=400)
+    yield Exchange("GET", models + "/latest", query="?database_name=shop", expect=404)
+    yield Exchange("GET", models, query="?limit=1")
+    yield Exchange("GET", models, query="?database_name=trained&model_type=linear_regression&target=shop")
+    yield Exchange("GET", models, query="?model_type=luck", expect=400)
+    yield Exchange("GET", models, query="?cursor=invented", expect=400)
+    yield Exchange("GET", models, query="?target=nobody", expect=404)
+    yield Exchange("GET", models + "/{model_id}", {"model_id": facts["damaged_model"]})
+    yield Exchange("GET", models + "/{model_id}", {"model_id": "x"}, expect=400)
+    yield Exchange("GET", models + "/{model_id}", {"model_id": NOWHERE}, expect=404)
+    activate, admin = models + "/{model_id}/activate", {"token": "admin"}
+    yield Exchange("POST", activate, {"model_id": facts["model"]}, **admin)
+    yield Exchange("POST", activate, {"model_id": 0}, expect=400, **admin)
+    yield Exchange("POST", activate, {"model_id": facts["model"]}, expect=403, **operator)
+    yield Exchange("POST", activate, {"model_id": NOWHERE}, expect=404, **admin)
+    yield Exchange("POST", activate, {"model_id": facts["damaged_model"]}, expect=422, **admin)
+    jobs = "/api/v1/jobs"
+    yield Exchange("GET", jobs, query="?limit=2")
+    yield Exchange("GET", jobs, query="?kind=train_performance_model&status=failed")
+    yield Exchange("GET", jobs, query="?status=luck", expect=400)
+    yield Exchange("GET", jobs + "/{job_id}", {"job_id": facts["completed_training"]})
+    yield Exchange("GET", jobs + "/{job_id}", {"job_id": "x"}, expect=400)
+    yield Exchange("GET", jobs + "/{job_id}", {"job_id": NOWHERE}, expect=404)
+    yield Exchange("DELETE", jobs + "/{job_id}", {"job_id": facts["running_training"]}, **operator)
+    yield Exchange("DELETE", jobs + "/{job_id}", {"job_id": "x"}, expect=400, **operator)
+    yield Exchange("DELETE", jobs + "/{job_id}", {"job_id": facts["running_training"]}, expect=403)
+    yield Exchange("DELETE", jobs + "/{job_id}", {"job_id": NOWHERE}, expect=404, **operator)
+    yield Exchange("DELETE", jobs + "/{job_id}", {"job_id": facts["completed_training"]}, expect=409, **operator)
     patterns = "/api/v1/workload-patterns"
     yield Exchange("GET", patterns)
     yield Exchange("GET", patterns, query="?database_name=shop&pattern_type=batch_job&limit=1000&target=shop")
@@ -221,6 +271,34 @@ def exchanges(facts):
     yield Exchange("POST", parameters + "/generate", own, token="viewer", expect=403)
     yield Exchange("POST", parameters + "/generate", {"query_hash": 12345}, token="operator", expect=404)
     yield Exchange("POST", parameters + "/generate", shared, token="operator", expect=409)
+    predict = "/api/predict/query-execution"
+    yield Exchange("POST", predict, body={"query_hash": facts["own_query"]})
+    yield Exchange("POST", predict, body={"query_hash": str(facts["own_query"]), "target": "shop", "level": 0.8})
+    yield Exchange("POST", predict, body={"query_hash": facts["own_query"], "luck": 1}, expect=400)
+    yield Exchange("POST", predict, body={"query_text": "SELECT 1"}, expect=400)
+    yield Exchange("POST", predict, body={"query_hash": 12345}, expect=404)
+    yield Exchange("POST", predict, body={"query_hash": facts["shared_query"]}, expect=409)
+    yield Exchange("POST", predict, body="x" * 100_000, expect=413)
+    yield Exchange("POST", predict, body="a=b", content_type="text/plain", expect=415)
+    yield Exchange("POST", predict, body={"query_hash": facts["shared_query"], "target": "replica"}, expect=422)
+    performance = "/api/v1/queries/{query_hash}/predict-performance"
+    yield Exchange("POST", performance, own, body={"scenario": "current"})
+    yield Exchange("POST", performance, own, body={"scenario": "luck"}, expect=400)
+    yield Exchange("POST", performance, {"query_hash": 12345}, body={}, expect=404)
+    yield Exchange("POST", performance, shared, body={}, expect=409)
+    yield Exchange("POST", performance, own, body="x" * 100_000, expect=413)
+    yield Exchange("POST", performance, own, body="a=b", content_type="text/plain", expect=415)
+    yield Exchange("POST", performance, shared, query="?target=replica", body={}, expect=422)
+    validate, prediction = "/api/validate/prediction", {"prediction_id": facts["prediction_id"]}
+    yield Exchange("POST", validate, body=prediction | {"actual_execution_time_ms": 12.5})
+    yield Exchange("POST", validate, body=prediction | {"actual_execution_time_ms": 0}, expect=400)
+    yield Exchange("POST", validate, body={"prediction_id": "p1.x.y", "actual_execution_time_ms": 1}, expect=400)
+    yield Exchange("POST", validate, body="x" * 100_000, expect=413)
+    yield Exchange("POST", validate, body="a=b", content_type="text/plain", expect=415)
+    yield Exchange("GET", "/api/status")
+    yield Exchange("GET", "/api/status", query="?x=1", expect=400)
+    yield Exchange("GET", "/api/v1/ml/health")
+    yield Exchange("GET", "/api/v1/ml/health", query="?x=1", expect=400)
     yield Exchange("GET", "/api/v1/targets")
     yield Exchange("GET", "/api/v1/targets", query="?x=1", expect=400)
     yield Exchange("GET", "/api/v1/targets/{id}", {"id": 1})
@@ -234,7 +312,7 @@ class Check:
         self.validator = Validator(document)
         self.failures = []
         self.statuses = set()
-        self.good = {}  # the first exchange of each operation that was answered 200
+        self.good = {}  # the first exchange of each operation that was answered 200 or 202
 
     def fail(self, text):
         self.failures.append(text)
@@ -246,7 +324,7 @@ class Check:
             self.fail(f"{name}: expected {exchange.expect}: {body[:300]!r}")
             return
         self.hold(exchange, status, headers, body, name)
-        if status == 200:
+        if status in (200, 202):
             self.good.setdefault((exchange.method, exchange.template), exchange)
 
     def hold(self, exchange, status, headers, body, name):

@@ -21,6 +21,15 @@ int main() {
         facts["shared_query"] = base::to_integer(world.shared_query);
         facts["own_query"] = base::to_integer(world.own_query);
         facts["recommendation"] = base::to_integer(world.recommendation);
+        facts["model"] = base::to_integer(world.models.model);
+        facts["damaged_model"] = base::to_integer(world.models.damaged_model);
+        facts["completed_training"] = base::to_integer(world.models.completed_training);
+        facts["failed_training"] = base::to_integer(world.models.failed_training);
+        facts["running_training"] = base::to_integer(world.models.running_training);
+        facts["other_job"] = base::to_integer(world.models.other_job);
+        const auto predicted = world.post("/api/predict/query-execution", world.viewer,
+                                          nlohmann::json{{"query_hash", facts["own_query"]}}.dump());
+        facts["prediction_id"] = nlohmann::json::parse(predicted.body).value("prediction_id", "");
         std::cout << facts.dump() << std::endl;
         for (std::string command; std::getline(std::cin, command);) {
             if (command == "stop_repository") world.cluster.stop();

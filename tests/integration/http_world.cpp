@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "collector/target_loop.hpp"
+#include "plan/plan.hpp"
 #include "store/ingest.hpp"
 #include "store/patterns.hpp"
 #include "store/recommendations.hpp"
@@ -89,9 +90,15 @@ HttpWorld::HttpWorld(http::RateLimit limit_with_token, http::RateLimit limit_wit
         *repository, must(store::SealingKey::from_bytes(base::Secret(std::string(32, 'k')))));
     fill();
     const base::Log log(base::LogLevel::debug, base::LogFormat::logfmt, log_lines);
+    // Nothing is kept of statements, so that each request is the repository's.
+    workflow::PredictionDependencies of_predictions{*repository, *targets, clock_, log,
+                                                    base::Secret(std::string(32, 's'))};
+    of_predictions.statements_kept_for = std::chrono::milliseconds(0);
+    predictions_ = std::make_unique<workflow::PredictionService>(std::move(of_predictions));
     http::Dependencies dependencies{
         .repository = *repository,
         .targets = *targets,
+        .predictions = *predictions_,
         .clock = clock_,
         .log = log,
         .version = "0.0.0-test",
@@ -106,6 +113,7 @@ HttpWorld::HttpWorld(http::RateLimit limit_with_token, http::RateLimit limit_wit
             },
         .collector_queue = [] { return collector::QueueState{}; },
         .server_counters = [this] { return server ? server->counters() : net::ServerCounters{}; },
+        .redis_status = [] { return std::optional(net::RedisStatus{}); },
         .limit_with_token = limit_with_token,
         .limit_without_token = limit_without_token};
     service_ = std::make_unique<http::Service>(std::move(dependencies));
@@ -149,6 +157,16 @@ void HttpWorld::fill() {
            now);
     ingest(*repository, replica.id, {statement(-42, shared, "shop", "SELECT * FROM orders WHERE id = $1")}, now);
 
+    store::CapturedPlan plan;
+    plan.database_name = "shop";
+    plan.query_hash = own_query;
+    plan.captured_at = now - std::chrono::minutes(5);
+    plan.total_cost = 35.5;
+    plan.plan_json = R"json([{"Plan": {"Node Type": "Seq Scan", "Relation Name": "customers", "Alias": "customers",
+        "Startup Cost": 0.0, "Total Cost": 35.5, "Plan Rows": 1, "Plan Width": 40, "Filter": "(name = $1)"}}])json";
+    plan.shape_hash = plan::shape_hash(must(plan::parse_explain_json(plan.plan_json)));
+    must(store::Ingest(*repository).plans(shop.id, std::vector{plan}));
+
     std::vector<store::AdviceToSave> advice;
     for (int number = 1; number <= 6; ++number) advice.push_back(advice_for(own, number));
     store::RecommendationStore recommendations(*repository);
@@ -173,6 +191,7 @@ void HttpWorld::fill() {
     store::RecommendationFilter filter;
     filter.min_impact_percent = 0;
     recommendation = must(recommendations.list(filter)).items.at(0).id;
+    models = add_models(*repository, shop.id);
 }
 
 net::Response HttpWorld::send(net::Request request, const std::string& token) {

@@ -9,11 +9,13 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "http/service.hpp"
+#include "http_world_models.hpp"
 #include "net/http_client.hpp"
 #include "net/http_server.hpp"
 #include "store/repository.hpp"
 #include "store/targets.hpp"
 #include "support/test_cluster.hpp"
+#include "workflow/prediction_service.hpp"
 
 namespace pganalytics::test {
 
@@ -34,6 +36,7 @@ class HttpWorld {
     std::string viewer, operator_, admin;         ///< tokens
     base::QueryHash shared_query{}, own_query{};  ///< in two databases; in one
     base::RecommendationId recommendation{};
+    WorldModels models;
     std::shared_ptr<std::vector<std::string>> log_lines = std::make_shared<std::vector<std::string>>();
     test_support::TestCluster cluster;
     std::unique_ptr<store::Repository> repository;
@@ -44,6 +47,7 @@ class HttpWorld {
     void fill();
 
     base::SystemClock clock_;
+    std::unique_ptr<workflow::PredictionService> predictions_;
     std::unique_ptr<http::Service> service_;
     std::unique_ptr<net::HttpClient> client_;
 };
