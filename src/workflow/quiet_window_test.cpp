@@ -33,5 +33,31 @@ TEST(QuietWindow, IsNotInventedWhereTheLoadIsEvenOrTooLittleIsKnown) {
     EXPECT_FALSE(quietest_hours(holes));
 }
 
+/// A daily window of half an hour from `minute` of the day on.
+patterns::WeekMinutes daily(int minute) {
+    patterns::PatternMetadata job;
+    job.start_minute = minute;
+    job.duration_minutes = 30;
+    job.period_hours = 24;
+    return patterns::planned_minutes(job);
+}
+
+TEST(QuietStart, IsTheQuietestFreeOneNearestToThePresent) {
+    // 23:00 to 01:00 is quiet; half of it is taken.
+    const auto start = quietest_start(hours(14, 10), daily(120), daily(30) | daily(23 * 60), 1440);
+    ASSERT_TRUE(start);
+    EXPECT_LT(start->share, 0.2);
+    EXPECT_GT(start->share_now, 1);
+    EXPECT_TRUE((patterns::moved_by(daily(120), start->later_minutes) & (daily(30) | daily(23 * 60))).none());
+    EXPECT_LT(start->later_minutes, 0);
+}
+
+TEST(QuietStart, IsNotFoundWhereEverythingIsTakenOrEveryHourIsBusier) {
+    EXPECT_FALSE(quietest_start(hours(14, 10), daily(120), patterns::WeekMinutes().set(), 1440));
+    const auto only_busy_free =
+        ~(daily(600) | patterns::moved_by(daily(600), 30) | patterns::moved_by(daily(600), -30));
+    EXPECT_FALSE(quietest_start(hours(14, 10), daily(0), only_busy_free, 1440));
+}
+
 }  // namespace
 }  // namespace pganalytics::workflow
