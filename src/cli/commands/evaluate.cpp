@@ -28,7 +28,7 @@ base::Result<std::string> read_file(const std::string& path, std::string_view fl
     std::ifstream in(path, std::ios::binary);
     std::ostringstream text;
     if (!in || !(text << in.rdbuf())) {
-        return base::Error{base::ErrorCode::fix_input, fmt::format("{} cannot be read", path),
+        return base::Error{base::ErrorCode::fix_input, fmt::format("{} cannot be read.", path),
                            "Check the path and its permissions.", std::string(flag)};
     }
     return text.str();
@@ -99,7 +99,7 @@ base::Result<int> make_sample(Invocation& invocation, const SampleFlags& flags) 
         }
         std::ofstream out(flags.truth);
         if (!(out << created.truth.to_text())) {
-            return base::Error{base::ErrorCode::fix_input, fmt::format("{} cannot be written", flags.truth),
+            return base::Error{base::ErrorCode::fix_input, fmt::format("{} cannot be written.", flags.truth),
                                "Name another file.", "--truth"};
         }
     }

@@ -28,7 +28,7 @@ base::Result<prediction::Dataset> read_dataset(const std::string& path, std::str
     std::ifstream in(path, std::ios::binary);
     std::ostringstream text;
     if (!in || !(text << in.rdbuf())) {
-        return base::Error{base::ErrorCode::fix_input, fmt::format("{} cannot be read", path),
+        return base::Error{base::ErrorCode::fix_input, fmt::format("{} cannot be read.", path),
                            "Check the path and its permissions.", std::string(flag)};
     }
     auto samples = prediction::read_samples(text.str(), group);

@@ -34,7 +34,7 @@ base::Result<std::optional<base::QueryHash>> parse_query(const std::string& text
     if (text.empty()) return std::optional<base::QueryHash>();
     const auto number = base::parse_integer(text);
     if (number && *number > 0) return std::optional(base::QueryHash{*number});
-    return base::Error{base::ErrorCode::usage, fmt::format("\"{}\" is no query_hash", text),
+    return base::Error{base::ErrorCode::usage, fmt::format("\"{}\" is no query_hash.", text),
                        "It is a positive whole number, as `pganalytics queries` prints it.", "--query"};
 }
 

@@ -34,7 +34,7 @@ base::Result<std::optional<std::string>> parse_type(const std::string& name) {
     if (patterns::parse_pattern_type(name)) return std::optional(name);
     const std::vector<std::string> known{"hourly_peak", "daily_cycle", "weekly_pattern", "batch_job", "periodic"};
     const auto nearest = base::nearest_name(name, known);
-    return base::Error{base::ErrorCode::usage, fmt::format("there is no pattern type \"{}\"", name),
+    return base::Error{base::ErrorCode::usage, fmt::format("There is no pattern type \"{}\".", name),
                        nearest ? fmt::format("Did you mean \"{}\"?", *nearest)
                                : fmt::format("Choose from: {}.", base::join(known, ", ")),
                        "--type"};

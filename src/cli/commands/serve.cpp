@@ -265,7 +265,7 @@ base::Result<int> run_server(Invocation& invocation, const ServeFlags& flags) {
     static const std::vector<std::string> known{"all", "api", "collector", "worker"};
     for (const auto& role : flags.roles) {
         if (std::find(known.begin(), known.end(), role) == known.end()) {
-            return base::Error{base::ErrorCode::usage, fmt::format("unknown role \"{}\"", role),
+            return base::Error{base::ErrorCode::usage, fmt::format("There is no role \"{}\".", role),
                                fmt::format("Choose from: {}.", base::join(known, ", ")), "--role"};
         }
     }

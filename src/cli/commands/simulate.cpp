@@ -45,7 +45,7 @@ base::Result<std::string> scenario_text(const std::string& name) {
     const auto known = simulation::builtin_scenario_names();
     const auto nearest = base::nearest_name(name, known);
     return base::Error{base::ErrorCode::fix_input,
-                       fmt::format("{} is neither a scenario nor a file that can be read", name),
+                       fmt::format("{} is neither a scenario nor a file that can be read.", name),
                        nearest ? fmt::format("Did you mean \"{}\"?", *nearest)
                                : fmt::format("Scenarios: {}.", base::join(known, ", ")),
                        "--scenario"};
@@ -120,7 +120,7 @@ base::Result<int> simulate(Invocation& invocation, const SimulateFlags& flags) {
     if (!flags.truth.empty()) {
         std::ofstream out(flags.truth);
         if (!(out << history.truth().to_json().dump(2) << '\n')) {
-            return base::Error{base::ErrorCode::fix_input, fmt::format("{} cannot be written", flags.truth),
+            return base::Error{base::ErrorCode::fix_input, fmt::format("{} cannot be written.", flags.truth),
                                "Name another file.", "--truth"};
         }
     }

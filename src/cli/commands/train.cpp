@@ -119,7 +119,7 @@ base::Result<int> train(Invocation& invocation, const TrainFlags& flags) {
     PGANALYTICS_ASSIGN(job, Training(invocation, session).finish(std::move(job)));
     if (job.status != store::JobStatus::completed) {
         return base::Error{base::ErrorCode::unprocessable,
-                           job.status == store::JobStatus::failed ? job.error : "the training was cancelled",
+                           job.status == store::JobStatus::failed ? job.error : "The training was cancelled.",
                            {},
                            {}};
     }
