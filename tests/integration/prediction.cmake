@@ -6,3 +6,11 @@ pganalytics_integration_test(prediction_service_test SOURCES prediction_service_
 pganalytics_integration_test(prediction_redis_test
   SOURCES prediction_redis_test.cpp
   LIBRARIES prediction_world pganalytics_net test_redis)
+# Holds times, which need a machine that does nothing else.
+pganalytics_integration_test(prediction_http_test DEEP
+  SOURCES prediction_http_test.cpp
+  LIBRARIES prediction_world pganalytics_http)
+pganalytics_integration_test(prediction_shop_test DEEP
+  SOURCES prediction_shop_test.cpp
+  LIBRARIES test_cluster pganalytics_http pganalytics_simulation)
+set_tests_properties(integration.prediction_shop_test PROPERTIES TIMEOUT 1800)
