@@ -10,6 +10,7 @@
 
 #include "patterns/pattern_json.hpp"
 #include "store/history.hpp"
+#include "workflow/job_move.hpp"
 #include "workflow/load_series.hpp"
 #include "workflow/peak_ahead.hpp"
 #include "workflow/workload_job.hpp"
@@ -21,8 +22,6 @@ namespace {
 /// More than these carry next to none of a database's load; a series of each costs memory and time.
 constexpr std::size_t most_queries = 1000;
 constexpr std::size_t most_fine_queries = 300;
-/// A start that moved by less is the same start.
-constexpr double least_move_minutes = 10;
 
 patterns::TimeZone zone_of(const store::Target& target) {
     // A zone that this machine's tzdata lacks costs the words their local time, not the detection.
@@ -39,11 +38,8 @@ void note_move(const patterns::Pattern& pattern, const nlohmann::json& before, s
     if (pattern.type != patterns::PatternType::batch_job || !pattern.metadata.start_minute) return;
     const auto start = before.find("start_minute");
     if (start == before.end() || !start->is_number_integer()) return;
-    const double cycle = std::min(1440.0, 60 * pattern.metadata.period_hours.value_or(24));
     const int from = start->get<int>();
-    const int to = *pattern.metadata.start_minute;
-    const double apart = std::abs(std::remainder(to - from, cycle));
-    if (apart < std::max(least_move_minutes, 3 * pattern.metadata.jitter_minutes.value_or(0))) {
+    if (!moved_from(pattern.metadata, from)) {
         // Still news until another detection finds it where this one does.
         if (const auto earlier = before.find("moved_from_minute"); earlier != before.end()) {
             metadata["moved_from_minute"] = *earlier;
@@ -51,8 +47,9 @@ void note_move(const patterns::Pattern& pattern, const nlohmann::json& before, s
         return;
     }
     metadata["moved_from_minute"] = from;
-    row.description += cycle >= 1440 ? fmt::format("; it used to start at {}", clock_words(from))
-                                     : fmt::format("; it used to start at minute {}", from % 60);
+    const bool is_daily = pattern.metadata.period_hours.value_or(24) >= 24;
+    row.description += is_daily ? fmt::format("; it used to start at {}", clock_words(from))
+                                : fmt::format("; it used to start at minute {}", from % 60);
 }
 
 /// Capacity is a matter of the load's rhythm: the note stands with the pattern that says most about it.
