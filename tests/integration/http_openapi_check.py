@@ -221,6 +221,7 @@ def exchanges(facts):
     yield Exchange("GET", models + "/latest", query="?database_name=trained")
     yield Exchange("GET", models + "/latest", query="?limit=1", expect=400)
     yield Exchange("GET", models + "/latest", query="?database_name=shop", expect=404)
+    yield Exchange("GET", models)
     yield Exchange("GET", models, query="?limit=1")
     yield Exchange("GET", models, query="?database_name=trained&model_type=linear_regression&target=shop")
     yield Exchange("GET", models, query="?model_type=luck", expect=400)
@@ -236,6 +237,7 @@ def exchanges(facts):
     yield Exchange("POST", activate, {"model_id": NOWHERE}, expect=404, **admin)
     yield Exchange("POST", activate, {"model_id": facts["damaged_model"]}, expect=422, **admin)
     jobs = "/api/v1/jobs"
+    yield Exchange("GET", jobs)
     yield Exchange("GET", jobs, query="?limit=2")
     yield Exchange("GET", jobs, query="?kind=train_performance_model&status=failed")
     yield Exchange("GET", jobs, query="?status=luck", expect=400)
