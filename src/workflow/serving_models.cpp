@@ -69,7 +69,8 @@ base::Result<ServingModels::Predictor> ServingModels::of(const DatabaseName& nam
 
 std::vector<store::StoredModel> ServingModels::serving() const {
     std::vector<store::StoredModel> models;
-    for (const auto& [name, predictor] : *snapshot_.load()) {
+    const auto snapshot = snapshot_.load();
+    for (const auto& [name, predictor] : *snapshot) {
         if (predictor->model()) models.push_back(*predictor->model());
     }
     return models;
@@ -144,7 +145,9 @@ void ServingModels::look_for_activations() {
 }
 
 void ServingModels::take_in_newer_history() {
-    for (const auto& [name, predictor] : *snapshot_.load()) {
+    // Held here: publishing lets go of the map that is walked.
+    const auto snapshot = snapshot_.load();
+    for (const auto& [name, predictor] : *snapshot) {
         if (auto newer = predictor->with_newer(repository_, clock_.now())) publish(name, std::move(*newer));
     }
 }
