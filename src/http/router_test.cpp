@@ -88,7 +88,9 @@ TEST(Routes, AreThoseOfTheDocument) {
     store::TargetStore targets(repository, *key);
     const base::SystemClock clock;
     const Metrics metrics("test", {}, clock);
-    const RouteContext context{repository, targets, clock, metrics, "test", {}};
+    workflow::PredictionService predictions(
+        {repository, targets, clock, base::Log(), base::Secret(std::string(32, 'k'))});
+    const RouteContext context{repository, targets, predictions, clock, metrics, "test", {}, {}};
     Router router;
     add_routes(router, context);
     std::set<std::string> served;
