@@ -112,8 +112,11 @@ class TrainingCrashTest : public TrainingTest {
             }
             const auto ended = expect_value(store::JobStore(filled()).find(job.id));
             EXPECT_EQ(ended.status, store::JobStatus::completed) << ended.error;
-            EXPECT_EQ(number("select count(*) from pganalytics.query_performance_models"), ++finished)
+            EXPECT_EQ(number("select count(*) from pganalytics.query_performance_models where job_id = " +
+                             std::to_string(base::to_integer(job.id))),
+                      1)
                 << "each job stores its model once";
+            ++finished;
             expect_sound();
         }
         RecordProperty("killed", killed_at_work);
