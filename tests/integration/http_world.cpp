@@ -184,7 +184,9 @@ void HttpWorld::fill() {
             "days_observed": 30.0, "consistency_score": 0.9, "recurrence_score": 0.97, "frequency": 6.8,
             "impact_score": 0.2, "period_hours": 24.0, "p_value": 0.001, "strength": 0.5, "days_of_week": [0, 1],
             "start_minute": 150, "duration_minutes": 20.0, "jitter_minutes": 1.0, "days_of_month": [1],
-            "last_seen": "2026-11-22T02:30:00Z", "moved_from_minute": 90})";
+            "last_seen": "2026-11-22T02:30:00Z", "moved_from_minute": 90,
+            "peak_ahead": {"at": "2026-11-29T02:00:00Z", "expected_calls": 900.0, "upper_80_calls": 1100.0,
+                           "most_seen_calls": 1000.0, "seen_at": "2026-11-20T02:00:00Z"}})";
     const std::vector<store::PatternToSave> patterns{
         {"batch_job/1", "batch_job", std::string(metadata), "A job at 02:30 UTC", 1}};
     (void)must(store::PatternStore(*repository).save(shop.id, "shop", patterns, now));
