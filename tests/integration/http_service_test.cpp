@@ -129,15 +129,15 @@ TEST_F(HttpService, GivesOneRecommendation) {
 }
 
 TEST_F(HttpService, ListsQueriesInTheOrderAskedFor) {
-    const auto by_time = get("/api/v1/queries");
+    const auto by_time = get("/api/v1/queries?database_name=shop");
     ASSERT_EQ(by_time.size(), 4U) << by_time.dump();
     EXPECT_GE(by_time[0]["total_exec_time_ms"], by_time[1]["total_exec_time_ms"]);
-    const auto by_calls = get("/api/v1/queries?order_by=calls&direction=asc");
+    const auto by_calls = get("/api/v1/queries?database_name=shop&order_by=calls&direction=asc");
     EXPECT_LE(by_calls[0]["calls"], by_calls[3]["calls"]);
     EXPECT_EQ(get("/api/v1/queries?text=CUSTOMERS").size(), 1U);
     EXPECT_EQ(get("/api/v1/queries?target=replica").size(), 1U);
     EXPECT_EQ(get("/api/v1/queries?min_calls=1000").size(), 0U);
-    const auto page = world().get("/api/v1/queries?limit=3", world().viewer);
+    const auto page = world().get("/api/v1/queries?database_name=shop&limit=3", world().viewer);
     const auto rest = json::parse(world().get(next_of(page), world().viewer).body);
     EXPECT_EQ(rest.size(), 1U);
 }
