@@ -5,17 +5,14 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/statistics.hpp"
 #include "base/units.hpp"
 
 namespace pganalytics::parameters {
 
 namespace {
 
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    const auto middle = values.size() / 2;
-    return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
+using base::median;
 
 std::optional<double> median_time(const std::vector<plan::Plan>& runs) {
     std::vector<double> times;

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 
+#include "base/statistics.hpp"
 #include "parameters/memory_need.hpp"
 #include "sql/parse.hpp"
 
@@ -15,14 +16,8 @@ namespace pganalytics::parameters {
 
 namespace {
 
+using base::median;
 using std::chrono::hours;
-
-double median(std::vector<double> values) {
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    if (values.size() % 2 == 1) return *middle;
-    return (*middle + *std::max_element(values.begin(), middle)) / 2;
-}
 
 /// Median absolute deviation, scaled to a normal distribution's standard deviation.
 double spread(const std::vector<double>& values) {

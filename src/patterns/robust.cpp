@@ -3,26 +3,16 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/statistics.hpp"
+
 namespace pganalytics::patterns {
 
 double median(std::vector<double> values) {
-    if (values.empty()) return 0;
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    if (values.size() % 2 == 1) return *middle;
-    return (*middle + *std::max_element(values.begin(), middle)) / 2;
+    return values.empty() ? 0 : base::median(std::move(values));
 }
 
 double quantile(std::vector<double> values, double share) {
-    if (values.empty()) return 0;
-    const double place = std::clamp(share, 0.0, 1.0) * static_cast<double>(values.size() - 1);
-    const auto below = static_cast<std::size_t>(place);
-    const auto at = values.begin() + static_cast<std::ptrdiff_t>(below);
-    std::nth_element(values.begin(), at, values.end());
-    const double low = *at;
-    if (below + 1 >= values.size()) return low;
-    const double high = *std::min_element(at + 1, values.end());
-    return low + (place - static_cast<double>(below)) * (high - low);
+    return values.empty() ? 0 : base::quantile(std::move(values), share);
 }
 
 std::vector<double> known_values(std::span<const double> values) {

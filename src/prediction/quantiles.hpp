@@ -4,11 +4,12 @@
 #include <span>
 #include <vector>
 
+#include "base/statistics.hpp"
+
 namespace pganalytics::prediction {
 
-/// Linear between order statistics (Hyndman & Fan's type 7); NaN of nothing.
-[[nodiscard]] double quantile(std::vector<double> values, double probability);
-[[nodiscard]] double median(std::vector<double> values);
+using base::median;
+using base::quantile;
 /// Smallest value that the weights up to it reach `probability` of their sum; infinity where they never do.
 [[nodiscard]] double weighted_quantile(std::span<const double> values, std::span<const double> weights,
                                        double probability);
