@@ -186,8 +186,7 @@ base::Result<Page<Job>> JobStore::list(const JobFilter& filter) {
                                     std::to_string(filter.limit + 1)};
     if (filter.status) parameters[1] = std::string(to_string(*filter.status));
     if (filter.cursor) {
-        PGANALYTICS_ASSIGN(const auto after, read_cursor("jobs", *filter.cursor, 1));
-        parameters[2] = after[0].dump();
+        PGANALYTICS_ASSIGN(parameters[2], read_id_cursor("jobs", *filter.cursor));
     }
     return repository_->with_connection([&](postgres::Connection& connection) -> base::Result<Page<Job>> {
         PGANALYTICS_ASSIGN(

@@ -65,13 +65,9 @@ base::Result<Page<StoredPattern>> PatternStore::list(const PatternFilter& filter
                                     std::nullopt,
                                     std::to_string(filter.limit + 1)};
     if (filter.cursor) {
-        PGANALYTICS_ASSIGN(const auto after, read_cursor("patterns", *filter.cursor, 2));
-        if (!after[0].is_number_integer() || !after[1].is_number_integer()) {
-            return base::Error{base::ErrorCode::fix_input, "The cursor is not one of this list.",
-                               "Use the one of the last page, as it is.", "cursor"};
-        }
-        parameters[3] = sql_text(base::Timestamp(std::chrono::microseconds(after[0].get<std::int64_t>())));
-        parameters[4] = after[1].dump();
+        PGANALYTICS_ASSIGN(const auto after, read_time_cursor("patterns", *filter.cursor));
+        parameters[3] = after.rank;
+        parameters[4] = after.id;
     }
     return repository_->with_connection([&](postgres::Connection& connection) -> base::Result<Page<StoredPattern>> {
         PGANALYTICS_ASSIGN(

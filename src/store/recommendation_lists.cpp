@@ -110,9 +110,9 @@ base::Result<Page<Recommendation>> RecommendationStore::list(const Recommendatio
         std::nullopt,
         std::to_string(filter.limit + 1)};
     if (filter.cursor) {
-        PGANALYTICS_ASSIGN(const auto after, read_cursor("recommendations", *filter.cursor, 2));
-        parameters[5] = after[0].dump();
-        parameters[6] = after[1].dump();
+        PGANALYTICS_ASSIGN(const auto after, read_rank_cursor("recommendations", *filter.cursor));
+        parameters[5] = after.rank;
+        parameters[6] = after.id;
     }
     return repository_->with_connection([&](postgres::Connection& connection) -> base::Result<Page<Recommendation>> {
         PGANALYTICS_ASSIGN(

@@ -86,6 +86,16 @@ RC_GTEST_PROP(Cursors, NeverFailOnNonsense, (const std::string& text)) {
     RC_ASSERT(values.error().field == "cursor");
 }
 
+TEST(Cursors, RefuseWhatIsNoNumber) {
+    EXPECT_TRUE(read_rank_cursor("list", make_cursor("list", {1.5, 7})));
+    EXPECT_EQ(read_rank_cursor("list", make_cursor("list", {"1.5", 7})).error().field, "cursor");
+    EXPECT_EQ(read_rank_cursor("list", make_cursor("list", {1.5, 7.5})).error().field, "cursor");
+    EXPECT_TRUE(read_id_cursor("list", make_cursor("list", {7})));
+    EXPECT_EQ(read_id_cursor("list", make_cursor("list", {"seven"})).error().field, "cursor");
+    EXPECT_TRUE(read_time_cursor("list", make_cursor("list", {1, 7})));
+    EXPECT_EQ(read_time_cursor("list", make_cursor("list", {1.5, 7})).error().field, "cursor");
+}
+
 TEST(BinaryCopy, IsWhatTheManualSays) {
     int rows = 0;
     BinaryCopy copy([&](BinaryCopy& out) {

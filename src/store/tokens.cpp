@@ -146,8 +146,7 @@ base::Status AuditStore::append(std::string_view actor, std::string_view action,
 base::Result<Page<AuditEntry>> AuditStore::list(std::size_t limit, const std::optional<std::string>& cursor) {
     postgres::Parameters parameters{std::nullopt, std::to_string(limit + 1)};
     if (cursor) {
-        PGANALYTICS_ASSIGN(const auto after, read_cursor("audit", *cursor, 1));
-        parameters[0] = after[0].dump();
+        PGANALYTICS_ASSIGN(parameters[0], read_id_cursor("audit", *cursor));
     }
     return repository_->with_connection([&](postgres::Connection& connection) -> base::Result<Page<AuditEntry>> {
         PGANALYTICS_ASSIGN(

@@ -63,6 +63,17 @@ std::string make_cursor(std::string_view list, const nlohmann::json& values) {
     return base::to_base64url(nlohmann::json{{"l", list}, {"v", values}}.dump());
 }
 
+namespace {
+
+base::Error foreign_cursor() {
+    return base::Error{.code = base::ErrorCode::fix_input,
+                       .message = "The cursor is not one of this list.",
+                       .hint = "Take it from the Link header of the page before, unchanged.",
+                       .field = "cursor"};
+}
+
+}  // namespace
+
 base::Result<nlohmann::json> read_cursor(std::string_view list, std::string_view cursor, std::size_t count) {
     const auto bytes = base::from_base64url(cursor);
     const auto parsed = bytes ? nlohmann::json::parse(*bytes, nullptr, false) : nlohmann::json();
@@ -70,10 +81,26 @@ base::Result<nlohmann::json> read_cursor(std::string_view list, std::string_view
         parsed["v"].is_array() && parsed["v"].size() == count) {
         return parsed["v"];
     }
-    return base::Error{.code = base::ErrorCode::fix_input,
-                       .message = "The cursor is not one of this list.",
-                       .hint = "Take it from the Link header of the page before, unchanged.",
-                       .field = "cursor"};
+    return foreign_cursor();
+}
+
+base::Result<postgres::Parameter> read_id_cursor(std::string_view list, std::string_view cursor) {
+    PGANALYTICS_ASSIGN(const auto values, read_cursor(list, cursor, 1));
+    if (!values[0].is_number_integer()) return foreign_cursor();
+    return postgres::Parameter(values[0].dump());
+}
+
+base::Result<RankCursor> read_rank_cursor(std::string_view list, std::string_view cursor) {
+    PGANALYTICS_ASSIGN(const auto values, read_cursor(list, cursor, 2));
+    if (!values[0].is_number() || !values[1].is_number_integer()) return foreign_cursor();
+    return RankCursor{values[0].dump(), values[1].dump()};
+}
+
+base::Result<RankCursor> read_time_cursor(std::string_view list, std::string_view cursor) {
+    PGANALYTICS_ASSIGN(const auto values, read_cursor(list, cursor, 2));
+    if (!values[0].is_number_integer() || !values[1].is_number_integer()) return foreign_cursor();
+    return RankCursor{sql_text(base::Timestamp(std::chrono::microseconds(values[0].get<std::int64_t>()))),
+                      values[1].dump()};
 }
 
 }  // namespace pganalytics::store

@@ -65,5 +65,14 @@ template <typename Id>
 /// fix_input where it is not a cursor of that list with `count` values.
 [[nodiscard]] base::Result<nlohmann::json> read_cursor(std::string_view list, std::string_view cursor,
                                                        std::size_t count);
+/// Of make_cursor(list, {id}).
+[[nodiscard]] base::Result<postgres::Parameter> read_id_cursor(std::string_view list, std::string_view cursor);
+/// Where a list ordered by a number or a time, then by id, goes on: both as query parameters.
+struct RankCursor {
+    postgres::Parameter rank, id;
+};
+[[nodiscard]] base::Result<RankCursor> read_rank_cursor(std::string_view list, std::string_view cursor);
+/// Of make_cursor(list, {microseconds since 1970, id}).
+[[nodiscard]] base::Result<RankCursor> read_time_cursor(std::string_view list, std::string_view cursor);
 
 }  // namespace pganalytics::store

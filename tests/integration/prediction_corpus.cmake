@@ -2,8 +2,6 @@
 if(NOT TARGET prediction_corpus)
   add_subdirectory(${CMAKE_SOURCE_DIR}/bench/corpus ${CMAKE_BINARY_DIR}/bench/corpus)
 endif()
-if(NOT TARGET prediction_corpus_test)
-  pganalytics_integration_test(prediction_corpus_test
-    SOURCES prediction_corpus_test.cpp
-    LIBRARIES prediction_corpus_parts pganalytics_prediction)
-endif()
+pganalytics_integration_test(prediction_corpus_test
+  SOURCES prediction_corpus_test.cpp
+  LIBRARIES prediction_corpus_parts pganalytics_prediction)
