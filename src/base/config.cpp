@@ -200,7 +200,7 @@ const SettingSpec* find_setting(std::string_view key) {
 
 Error unknown_key(std::string_view key, std::span<const std::string> known, std::string_view where) {
     const auto nearest = nearest_name(key, known);
-    return Error{ErrorCode::fix_input, fmt::format("unknown setting \"{}\" in {}", key, where),
+    return Error{ErrorCode::fix_input, fmt::format("Unknown setting \"{}\" in {}", key, where),
                  nearest ? fmt::format("Did you mean \"{}\"?", *nearest) : "`pganalytics config` lists every setting.",
                  std::string(key)};
 }
@@ -215,7 +215,7 @@ Result<std::string> read_secret_file(const std::filesystem::path& path, std::str
     std::ifstream in(path, std::ios::binary);
     if (!in) {
         return Error{ErrorCode::fix_input,
-                     fmt::format("the file {} named by {} cannot be read", path.string(), named_by),
+                     fmt::format("The file {} named by {} cannot be read", path.string(), named_by),
                      "Check that it exists and that this user may read it.", std::string(named_by)};
     }
     std::ostringstream text;
@@ -235,7 +235,7 @@ Status apply_named(Config& config, const SettingSpec& spec, std::string_view val
     if (auto set = spec.set(config, value); !set) {
         Error error = set.error();
         // The value of a secret must not be repeated.
-        if (spec.secret) error.message = "the value is not valid";
+        if (spec.secret) error.message = "The value is not valid";
         error.message = fmt::format("{} in {}: {}", spec.key, where, error.message);
         error.field = spec.key;
         return error;
@@ -287,7 +287,7 @@ Result<TargetConfig> read_target(const toml::table& table, const std::string& wh
         }
     }
     if (target.conninfo.empty()) {
-        return Error{ErrorCode::fix_input, fmt::format("a [[target]] in {} has no conninfo", where),
+        return Error{ErrorCode::fix_input, fmt::format("A [[target]] in {} has no conninfo", where),
                      "Give conninfo or conninfo_file, as psql would take it.", "target.conninfo"};
     }
     return target;
@@ -295,7 +295,7 @@ Result<TargetConfig> read_target(const toml::table& table, const std::string& wh
 
 Status read_file(Config& config, const std::filesystem::path& path) {
     if (!std::filesystem::exists(path)) {
-        return Error{ErrorCode::fix_input, fmt::format("the configuration file {} does not exist", path.string()),
+        return Error{ErrorCode::fix_input, fmt::format("The configuration file {} does not exist", path.string()),
                      "Name another with --config or PGANALYTICS_CONFIG.", "config"};
     }
     toml::table document;
@@ -320,7 +320,7 @@ Status read_file(Config& config, const std::filesystem::path& path) {
             for (const auto& item : *array) {
                 const auto* table = item.as_table();
                 if (table == nullptr)
-                    return Error{ErrorCode::fix_input, "each [[target]] must be a table", {}, "target"};
+                    return Error{ErrorCode::fix_input, "Each [[target]] must be a table", {}, "target"};
                 PGANALYTICS_ASSIGN(TargetConfig target, read_target(*table, path.string()));
                 config.targets.push_back(std::move(target));
             }

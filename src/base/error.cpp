@@ -1,6 +1,7 @@
 #include "base/error.hpp"
 
 #include "base/check.hpp"
+#include "base/text.hpp"
 
 namespace pganalytics::base {
 
@@ -33,13 +34,7 @@ const ErrorMapping& mapping_of(ErrorCode code) {
 }
 
 std::string Error::to_string() const {
-    std::string text = message;
-    if (!hint.empty()) {
-        if (!text.empty() && std::string_view(".?!").find(text.back()) == std::string_view::npos) text += '.';
-        text += ' ';
-        text += hint;
-    }
-    return text;
+    return hint.empty() ? with_full_stop(message) : with_full_stop(message) + ' ' + hint;
 }
 
 }  // namespace pganalytics::base

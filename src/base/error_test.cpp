@@ -29,7 +29,7 @@ TEST(ErrorMapping, ExitCodesAreTheDocumentedOnes) {
 TEST(Error, ReadsAsOneLine) {
     EXPECT_EQ((Error{ErrorCode::fix_input, "it broke", "Mend it.", {}}).to_string(), "it broke. Mend it.");
     EXPECT_EQ((Error{ErrorCode::fix_input, "it broke.", "Mend it.", {}}).to_string(), "it broke. Mend it.");
-    EXPECT_EQ((Error{ErrorCode::fix_input, "it broke", {}, {}}).to_string(), "it broke");
+    EXPECT_EQ((Error{ErrorCode::fix_input, "it broke", {}, {}}).to_string(), "it broke.");
 }
 
 Result<int> half(int number) {

@@ -81,14 +81,14 @@ Result<LogLevel> parse_log_level(std::string_view name) {
     for (const auto level : {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error, LogLevel::off}) {
         if (name_of(level) == name) return level;
     }
-    return Error{ErrorCode::fix_input, fmt::format("unknown log level \"{}\"", name),
+    return Error{ErrorCode::fix_input, fmt::format("Unknown log level \"{}\"", name),
                  "Choose debug, info, warning, error or off.", "log.level"};
 }
 
 Result<LogFormat> parse_log_format(std::string_view name) {
     if (name == "logfmt") return LogFormat::logfmt;
     if (name == "json") return LogFormat::json;
-    return Error{ErrorCode::fix_input, fmt::format("unknown log format \"{}\"", name), "Choose logfmt or json.",
+    return Error{ErrorCode::fix_input, fmt::format("Unknown log format \"{}\"", name), "Choose logfmt or json.",
                  "log.format"};
 }
 

@@ -142,6 +142,13 @@ std::string one_line(std::string_view text, std::size_t width) {
     return line;
 }
 
+std::string with_full_stop(std::string text) {
+    if (!text.empty() && !text.ends_with("…") && std::string_view(".?!").find(text.back()) == std::string_view::npos) {
+        text += '.';
+    }
+    return text;
+}
+
 std::string to_valid_utf8(std::string_view bytes) {
     std::string text;
     text.reserve(bytes.size());

@@ -24,6 +24,9 @@ namespace pganalytics::base {
 /// One line: whitespace runs become a blank; cut after `width` characters (code points) with "…".
 [[nodiscard]] std::string one_line(std::string_view text, std::size_t width);
 
+/// With a full stop where it lacks an end; an empty text stays so.
+[[nodiscard]] std::string with_full_stop(std::string text);
+
 /// Valid UTF-8 stays; each offending byte becomes U+FFFD. Never fails.
 [[nodiscard]] std::string to_valid_utf8(std::string_view bytes);
 

@@ -16,6 +16,14 @@ TEST(Text, NearestName) {
     EXPECT_EQ(nearest_name("zzz", names), std::nullopt);
 }
 
+TEST(Text, FullStop) {
+    EXPECT_EQ(with_full_stop("it broke"), "it broke.");
+    EXPECT_EQ(with_full_stop("it broke."), "it broke.");
+    EXPECT_EQ(with_full_stop("was it?"), "was it?");
+    EXPECT_EQ(with_full_stop("cut off…"), "cut off…");
+    EXPECT_EQ(with_full_stop(""), "");
+}
+
 RC_GTEST_PROP(Base64, RoundTrips, (const std::string& bytes)) {
     const auto text = to_base64url(bytes);
     RC_ASSERT(text.find_first_of("+/=") == std::string::npos);

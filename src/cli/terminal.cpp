@@ -107,7 +107,7 @@ void Terminal::note(std::string_view text) {
 void Terminal::error(const base::Error& error) {
     clear_progress();
     out_->flush();
-    *err_ << "pganalytics: " << base::redact_text(error.message) << '\n';
+    *err_ << "pganalytics: " << base::with_full_stop(base::redact_text(error.message)) << '\n';
     if (!error.hint.empty()) *err_ << "  " << base::redact_text(error.hint) << '\n';
     err_->flush();
 }

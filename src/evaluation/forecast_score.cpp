@@ -53,7 +53,7 @@ std::optional<std::vector<double>> numbers(const nlohmann::json& list) {
 base::Result<Line> parse_line(std::string_view text, std::size_t number) {
     const auto bad = [&](std::string_view what) {
         return base::Error{
-            base::ErrorCode::fix_input, fmt::format("line {} {}", number, what),
+            base::ErrorCode::fix_input, fmt::format("Line {} {}", number, what),
             R"(Each line is {"id": "a", "frequency_seconds": 3600, "values": [1, null, 2], "future": [3]}.)", "series"};
     };
     const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
@@ -186,7 +186,7 @@ base::Result<nlohmann::json> evaluate_forecasts(std::string_view jsonl) {
     }
     if (read == 0) {
         return base::Error{
-            base::ErrorCode::fix_input, "the file holds no series",
+            base::ErrorCode::fix_input, "The file holds no series",
             R"(Each line is {"id": "a", "frequency_seconds": 3600, "values": [1, null, 2], "future": [3]}.)", "series"};
     }
     return std::move(scorer).result();

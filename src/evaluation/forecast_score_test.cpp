@@ -51,7 +51,7 @@ TEST(EvaluateForecasts, carries_on_over_a_series_without_values) {
 TEST(EvaluateForecasts, names_the_line_at_fault) {
     const auto result = evaluate_forecasts(line("a", 100, false) + "{\"id\":2,\"values\":\"many\"}\n");
     ASSERT_FALSE(result);
-    EXPECT_NE(result.error().message.find("line 2"), std::string::npos);
+    EXPECT_NE(result.error().message.find("Line 2"), std::string::npos);
     EXPECT_FALSE(evaluate_forecasts("\n"));
 }
 

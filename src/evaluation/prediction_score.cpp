@@ -206,7 +206,7 @@ base::Result<nlohmann::json> score_predictions(const Dataset& data, const std::o
     nlohmann::json result;
     if (options.level == PredictionLevel::fitted) {
         if (!has_levels(run))
-            return base::Error{base::ErrorCode::fix_input, "no group has the four templates that a level is fitted to",
+            return base::Error{base::ErrorCode::fix_input, "No group has the four templates that a level is fitted to",
                                R"(Give each line "template", and --group a wider field, as schema.)", "level"};
         std::vector<Predictions> levelled;
         for (const auto member : {&Run::level_known, &Run::cost_fit, &Run::template_median, &Run::boosted_trees})

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/secret.hpp"
+#include "base/text.hpp"
 #include "http/json.hpp"
 
 namespace pganalytics::http {
@@ -16,7 +17,7 @@ net::Response to_response(const Problem& problem, std::string_view instance, std
     body["type"] = fmt::format("urn:pganalytics:problem:{}", mapping.name);
     body["title"] = problem.status != 0 ? net::reason_phrase(status) : mapping.title;
     body["status"] = status;
-    body["detail"] = problem.error.message;
+    body["detail"] = base::with_full_stop(problem.error.message);
     if (!problem.error.hint.empty()) body["hint"] = problem.error.hint;
     if (!instance.empty()) body["instance"] = instance;
     if (!request_id.empty()) body["request_id"] = request_id;

@@ -42,7 +42,7 @@ TEST(Problem, NamesTheFieldsAtFault) {
 
 TEST(Problem, SurvivesTextThatIsNotUtf8) {
     const auto response = to_response(Error{ErrorCode::fix_input, "bad \xff byte", "", ""}, "/\xc3", "");
-    EXPECT_EQ(body_of(response)["detail"], "bad \xEF\xBF\xBD byte");
+    EXPECT_EQ(body_of(response)["detail"], "bad \xEF\xBF\xBD byte.");
 }
 
 TEST(Problem, KeepsHeadersStatusAndExtension) {
@@ -75,7 +75,7 @@ TEST(TransportRefusal, IsAProblemToo) {
     for (const int status : {400, 413, 431, 500, 503}) {
         const auto response = transport_refusal(status, "why");
         EXPECT_EQ(response.status, status);
-        EXPECT_EQ(body_of(response)["detail"], "why");
+        EXPECT_EQ(body_of(response)["detail"], "why.");
     }
 }
 

@@ -151,7 +151,7 @@ Answer show_training(const RouteContext& context, Call& call) {
     auto job = store::JobStore(context.repository).find(base::JobId{*id});
     if (!job) return std::move(job).error();
     if (job->kind != workflow::training_job_kind) {
-        return base::Error{base::ErrorCode::not_found, fmt::format("job {} is no training", *id),
+        return base::Error{base::ErrorCode::not_found, fmt::format("Job {} is no training", *id),
                            fmt::format("See it at /api/v1/jobs/{}.", *id), "job_id"};
     }
     return json_response(training_json(*job));

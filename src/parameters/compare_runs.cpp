@@ -48,14 +48,14 @@ base::Result<RunComparison> compare_runs(const std::vector<plan::Plan>& before, 
     const auto time_before = median_time(before);
     const auto time_after = median_time(after);
     if (!time_before || !time_after) {
-        return base::Error{base::ErrorCode::fix_input, "a plan was not run, so there is no time to compare",
+        return base::Error{base::ErrorCode::fix_input, "A plan was not run, so there is no time to compare",
                            "Give plans of EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON).", ""};
     }
     const auto& first = before.front().root.actuals;
     const auto& second = after.front().root.actuals;
     if (first && second && first->rows != second->rows) {
         return base::Error{base::ErrorCode::unprocessable,
-                           fmt::format("the runs returned {:.0f} and {:.0f} rows, so they did not do the same work",
+                           fmt::format("The runs returned {:.0f} and {:.0f} rows, so they did not do the same work",
                                        first->rows, second->rows),
                            "Run both on the same data, one after the other.", ""};
     }

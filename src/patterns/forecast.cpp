@@ -401,7 +401,7 @@ base::Result<Forecast> forecast(std::span<const double> values, std::size_t hori
     while (!values.empty() && std::isnan(values.front())) values = values.subspan(1);
     const std::vector<double> known = known_values(values);
     if (known.size() < minimum_known) {
-        return base::Error{base::ErrorCode::unprocessable, "a forecast needs at least 3 known values",
+        return base::Error{base::ErrorCode::unprocessable, "A forecast needs at least 3 known values",
                            "Wait until more history is collected.", "values"};
     }
     if (horizon == 0) return Forecast{};

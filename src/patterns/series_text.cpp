@@ -79,7 +79,7 @@ struct Row {
 
 base::Error bad_line(const Row& row, std::string_view what, std::string_view field) {
     return {base::ErrorCode::fix_input,
-            fmt::format("line {} has no {}: \"{}\"", row.line, what, base::one_line(field, 40)),
+            fmt::format("Line {} has no {}: \"{}\"", row.line, what, base::one_line(field, 40)),
             "Each line holds timestamp,value (ISO 8601 or Unix time), or one value.", "series"};
 }
 
@@ -143,7 +143,7 @@ base::Result<ReadSeries> read_series_csv(std::string_view text) {
     std::vector<Row> rows = rows_of(text);
     if (!rows.empty() && is_header(rows.front())) rows.erase(rows.begin());
     if (rows.empty()) {
-        return base::Error{base::ErrorCode::fix_input, "the file holds no values",
+        return base::Error{base::ErrorCode::fix_input, "The file holds no values",
                            "Each line holds timestamp,value (ISO 8601 or Unix time), or one value.", "series"};
     }
     ReadSeries read;

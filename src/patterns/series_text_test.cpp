@@ -44,7 +44,7 @@ TEST(ReadSeriesCsv, takes_values_without_times) {
 TEST(ReadSeriesCsv, names_the_line_at_fault) {
     const auto read = read_series_csv("timestamp,value\n2014-02-14 14:00:00,1\n2014-02-14 15:00:00,abc\n");
     ASSERT_FALSE(read);
-    EXPECT_NE(read.error().message.find("line 3"), std::string::npos);
+    EXPECT_NE(read.error().message.find("Line 3"), std::string::npos);
     EXPECT_FALSE(read_series_csv(""));
     EXPECT_FALSE(read_series_csv("timestamp,value\nyesterday,1\n"));
 }

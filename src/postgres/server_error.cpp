@@ -21,11 +21,11 @@ struct Row {
 };
 
 constexpr std::array table{
-    Row{"08", ErrorCode::connect_failed, "The connection broke; see the server's log, and try again"},
+    Row{"08", ErrorCode::connect_failed, "The connection broke; see the server's log, and try again."},
     Row{"0A", ErrorCode::unsupported, ""},
     Row{"22", ErrorCode::fix_input, ""},
     Row{"23", ErrorCode::conflict, ""},
-    Row{"25006", ErrorCode::not_allowed, "The transaction is read-only"},
+    Row{"25006", ErrorCode::not_allowed, "The transaction is read-only."},
     Row{"25", ErrorCode::conflict, ""},
     Row{"26", ErrorCode::not_found, ""},
     Row{"28P01", ErrorCode::connect_failed,
@@ -36,11 +36,11 @@ constexpr std::array table{
         "Let this role in: a line in pg_hba.conf for its database, name and address, then SELECT pg_reload_conf(); the "
         "role must exist and have LOGIN"},
     Row{"28", ErrorCode::connect_failed, ""},
-    Row{"3D000", ErrorCode::connect_failed, "List the databases there are with psql -l, or create this one"},
+    Row{"3D000", ErrorCode::connect_failed, "List the databases there are with psql -l, or create this one."},
     Row{"3F", ErrorCode::not_found, ""},
-    Row{"40", ErrorCode::retry_later, "It was rolled back in favour of another transaction; the same may succeed now"},
+    Row{"40", ErrorCode::retry_later, "It was rolled back in favour of another transaction; the same may succeed now."},
     Row{"42501", ErrorCode::grant_access,
-        "Grant the role what it lacks; pganalytics setup-target prints the statements"},
+        "Grant the role what it lacks; pganalytics setup-target prints the statements."},
     Row{"42704", ErrorCode::not_found, ""},
     Row{"42P04", ErrorCode::conflict, ""},
     Row{"42P06", ErrorCode::conflict, ""},
@@ -51,26 +51,26 @@ constexpr std::array table{
         "The disk of the server is full: free space in its data folder (or the tablespace, temporary files or WAL that "
         "the "
         "message names), then try again"},
-    Row{"53200", ErrorCode::retry_later, "The server is out of memory; try again when it is less busy"},
+    Row{"53200", ErrorCode::retry_later, "The server is out of memory; try again when it is less busy."},
     Row{"53300", ErrorCode::connect_failed,
         "All connections are taken: raise max_connections or the role's CONNECTION LIMIT, or end idle sessions (see "
         "pg_stat_activity)"},
-    Row{"53", ErrorCode::retry_later, "The server is short of a resource; try again later"},
+    Row{"53", ErrorCode::retry_later, "The server is short of a resource; try again later."},
     Row{"54", ErrorCode::too_large, ""},
-    Row{"55P03", ErrorCode::retry_later, "Another transaction holds the lock; see pg_locks, and try again later"},
+    Row{"55P03", ErrorCode::retry_later, "Another transaction holds the lock; see pg_locks, and try again later."},
     Row{"55", ErrorCode::conflict, ""},
-    Row{"57014", ErrorCode::retry_later, "It was cancelled or ran into statement_timeout; try again later"},
-    Row{"57P01", ErrorCode::retry_later, "The server is shutting down or the session was ended; try again"},
-    Row{"57P02", ErrorCode::retry_later, "The server crashed and recovers; try again"},
-    Row{"57P03", ErrorCode::connect_failed, "The server is starting or stopping; try again in a moment"},
-    Row{"57P04", ErrorCode::retry_later, "The database was dropped"},
-    Row{"57P05", ErrorCode::retry_later, "The session was ended for idling; connect again"},
+    Row{"57014", ErrorCode::retry_later, "It was cancelled or ran into statement_timeout; try again later."},
+    Row{"57P01", ErrorCode::retry_later, "The server is shutting down or the session was ended; try again."},
+    Row{"57P02", ErrorCode::retry_later, "The server crashed and recovers; try again."},
+    Row{"57P03", ErrorCode::connect_failed, "The server is starting or stopping; try again in a moment."},
+    Row{"57P04", ErrorCode::retry_later, "The database was dropped."},
+    Row{"57P05", ErrorCode::retry_later, "The session was ended for idling; connect again."},
     Row{"57", ErrorCode::retry_later, ""},
-    Row{"58030", ErrorCode::retry_later, "The server cannot read or write its disk; see its log"},
-    Row{"58P01", ErrorCode::install_extension, "A file of an extension is missing on the server: install its package"},
+    Row{"58030", ErrorCode::retry_later, "The server cannot read or write its disk; see its log."},
+    Row{"58P01", ErrorCode::install_extension, "A file of an extension is missing on the server: install its package."},
     Row{"58", ErrorCode::retry_later, ""},
     Row{"P0001", ErrorCode::unprocessable, ""},
-    Row{"XX", ErrorCode::unsupported, "The server calls this an internal error of its own; see its log"},
+    Row{"XX", ErrorCode::unsupported, "The server calls this an internal error of its own; see its log."},
 };
 
 const Row* find_row(std::string_view sqlstate) {

@@ -58,7 +58,7 @@ base::Result<AdaptiveInterval> AdaptiveInterval::from_json(const nlohmann::json&
         interval.errors_ = json.at("errors").get<std::deque<double>>();
     } catch (const nlohmann::json::exception&) {
         return base::Error{base::ErrorCode::fix_input,
-                           "the stored state of an interval is damaged",
+                           "The stored state of an interval is damaged",
                            "It is learned anew from the next times.",
                            {}};
     }

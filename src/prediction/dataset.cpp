@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 
 base::Error line_error(int line, std::string_view what) {
-    return {base::ErrorCode::fix_input, fmt::format("line {}: {}", line, what),
+    return {base::ErrorCode::fix_input, fmt::format("Line {}: {}", line, what),
             R"(Each line must be {"id", "group", "plan": {EXPLAIN JSON}, "runtime_ms"}.)", "samples"};
 }
 
@@ -110,7 +110,7 @@ base::Result<Dataset> read_samples(std::string_view json_lines, std::string_view
         dataset.push_back(std::move(sample));
     }
     if (dataset.empty())
-        return base::Error{base::ErrorCode::fix_input, "there is no sample", "Give at least a few dozen lines.",
+        return base::Error{base::ErrorCode::fix_input, "There is no sample", "Give at least a few dozen lines.",
                            "samples"};
     return dataset;
 }

@@ -137,7 +137,7 @@ TEST(DatasetTest, ReadsObservationWeightAndTime) {
 TEST(DatasetTest, NamesTheLineThatCannotBeRead) {
     const auto refused = [](const std::string& text) { return read_samples(text).error(); };
     EXPECT_EQ(refused("").code, base::ErrorCode::fix_input);
-    EXPECT_NE(refused(line(plan()) + "\n{\"id\": 3}").message.find("line 2"), std::string::npos);
+    EXPECT_NE(refused(line(plan()) + "\n{\"id\": 3}").message.find("Line 2"), std::string::npos);
     json of_line = json::parse(line(plan()));
     for (const json& runtime : {json(0), json(-3), json("12"), json()}) {
         of_line["runtime_ms"] = runtime;

@@ -95,7 +95,7 @@ nlohmann::json FeatureSpread::to_json() const {
 
 base::Result<FeatureSpread> FeatureSpread::from_json(const nlohmann::json& json) {
     const base::Error damaged{
-        base::ErrorCode::fix_input, "the stored spread of features is damaged", "Train the model again.", {}};
+        base::ErrorCode::fix_input, "The stored spread of features is damaged", "Train the model again.", {}};
     FeatureSpread spread;
     try {
         spread.samples_ = json.at("samples").get<double>();
@@ -187,7 +187,7 @@ base::Result<ErrorDrift> ErrorDrift::from_json(const nlohmann::json& json) {
         drift.since_below_ = below.at(2).get<int>();
     } catch (const nlohmann::json::exception&) {
         return base::Error{base::ErrorCode::fix_input,
-                           "the stored state of a drift detector is damaged",
+                           "The stored state of a drift detector is damaged",
                            "It is learned anew from the next times.",
                            {}};
     }

@@ -85,7 +85,7 @@ nlohmann::json ErrorDistribution::to_json() const {
 
 base::Result<ErrorDistribution> ErrorDistribution::from_json(const nlohmann::json& json) {
     const base::Error damaged{
-        base::ErrorCode::fix_input, "the stored distribution of errors is damaged", "Train the model again.", {}};
+        base::ErrorCode::fix_input, "The stored distribution of errors is damaged", "Train the model again.", {}};
     ErrorDistribution distribution;
     try {
         distribution.ratio_ = json.at("ratio").get<std::vector<double>>();

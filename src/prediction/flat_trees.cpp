@@ -16,7 +16,7 @@ using nlohmann::json;
 
 base::Error damaged(std::string_view what) {
     return {base::ErrorCode::fix_input,
-            fmt::format("the stored trees are damaged: {}", what),
+            fmt::format("The stored trees are damaged: {}", what),
             "Train the model again.",
             {}};
 }
@@ -44,7 +44,7 @@ base::Result<FlatTrees> FlatTrees::from_xgboost_json(std::string_view text) {
         const json& learner = model.at("learner");
         const json& booster = learner.at("gradient_booster");
         if (booster.at("name") != "gbtree") {
-            return base::Error{base::ErrorCode::unsupported, "the ensemble is not made of trees", {}, {}};
+            return base::Error{base::ErrorCode::unsupported, "The ensemble is not made of trees", {}, {}};
         }
         FlatTrees flat;
         flat.base_ = parameter_number(learner.at("learner_model_param"), "base_score");

@@ -44,7 +44,7 @@ base::Result<ModelType> parse_model_type(std::string_view name) {
     for (const auto type : types) {
         if (to_string(type) == name) return type;
     }
-    return base::Error{base::ErrorCode::fix_input, fmt::format("unknown model type \"{}\"", name),
+    return base::Error{base::ErrorCode::fix_input, fmt::format("Unknown model type \"{}\"", name),
                        "Choose linear_regression, decision_tree, random_forest or gradient_boosting.", "model_type"};
 }
 
@@ -143,7 +143,7 @@ std::string Model::to_bytes() const {
 base::Result<Model> Model::from_bytes(std::string_view bytes) {
     const auto damaged = [](std::string_view what) {
         return base::Error{
-            base::ErrorCode::fix_input, fmt::format("the stored model is damaged: {}", what), "Train it again.", {}};
+            base::ErrorCode::fix_input, fmt::format("The stored model is damaged: {}", what), "Train it again.", {}};
     };
     const auto end = bytes.find('\n');
     if (!bytes.starts_with(magic) || end == std::string_view::npos) return damaged("it does not begin as a model");
@@ -155,7 +155,7 @@ base::Result<Model> Model::from_bytes(std::string_view bytes) {
         return damaged("its head cannot be read");
     if (version != format_version || features != feature_version()) {
         return base::Error{base::ErrorCode::unsupported,
-                           "the stored model was made by another version of pganalytics",
+                           "The stored model was made by another version of pganalytics",
                            "Train it again with this version.",
                            {}};
     }

@@ -31,7 +31,7 @@ base::Result<Scenario> parse_scenario(std::string_view name) {
     for (const auto& known : scenarios) {
         if (known.name == name) return known.value;
     }
-    return base::Error{base::ErrorCode::fix_input, fmt::format("unknown scenario \"{}\"", name),
+    return base::Error{base::ErrorCode::fix_input, fmt::format("Unknown scenario \"{}\"", name),
                        "Choose current or optimized.", "scenario"};
 }
 
@@ -43,7 +43,7 @@ base::Result<PredictionSource> parse_prediction_source(std::string_view name) {
     for (const auto& known : sources) {
         if (known.name == name) return known.value;
     }
-    return base::Error{base::ErrorCode::fix_input, fmt::format("unknown source \"{}\"", name), {}, "source"};
+    return base::Error{base::ErrorCode::fix_input, fmt::format("Unknown source \"{}\"", name), {}, "source"};
 }
 
 }  // namespace pganalytics::prediction

@@ -146,7 +146,7 @@ base::Result<Ridge> Ridge::from_json(const nlohmann::json& json, std::size_t fea
                             stored.at(3).get<double>(),      stored.at(4).get<double>(), stored.at(5).get<double>()};
             if (term.feature >= features || !(term.scale > 0))
                 return base::Error{
-                    base::ErrorCode::fix_input, "the stored linear part is damaged", "Train the model again.", {}};
+                    base::ErrorCode::fix_input, "The stored linear part is damaged", "Train the model again.", {}};
             ridge.terms_.push_back(term);
         }
     } catch (const nlohmann::json::exception& error) {

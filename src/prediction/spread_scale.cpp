@@ -63,7 +63,7 @@ nlohmann::json SpreadScale::to_json() const {
 
 base::Result<SpreadScale> SpreadScale::from_json(const nlohmann::json& json) {
     const base::Error damaged{
-        base::ErrorCode::fix_input, "the stored scale of errors is damaged", "Train the model again.", {}};
+        base::ErrorCode::fix_input, "The stored scale of errors is damaged", "Train the model again.", {}};
     SpreadScale scale;
     try {
         scale.center_ = json.at("center").get<std::vector<double>>();

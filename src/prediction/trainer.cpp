@@ -76,7 +76,7 @@ class Trainer {
   private:
     base::Status step(std::string_view stage, double progress) const {
         if (!options_.go_on || options_.go_on(stage, progress)) return {};
-        return base::Error{base::ErrorCode::conflict, "the training was cancelled", {}, {}};
+        return base::Error{base::ErrorCode::conflict, "The training was cancelled", {}, {}};
     }
 
     /// Positions outside a fold, thinned evenly; all with fold −1 and `most` 0.

@@ -200,7 +200,7 @@ nlohmann::json WorkFit::to_json() const {
 
 base::Result<WorkFit> WorkFit::from_json(const nlohmann::json& json, std::size_t features) {
     const base::Error damaged{
-        base::ErrorCode::fix_input, "the stored prices of work are damaged", "Train the model again.", {}};
+        base::ErrorCode::fix_input, "The stored prices of work are damaged", "Train the model again.", {}};
     WorkFit fit;
     try {
         fit.level_ = json.at("level").get<double>();

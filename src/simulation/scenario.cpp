@@ -289,7 +289,7 @@ base::Result<Scenario> parse_scenario(std::string_view toml, std::uint64_t seed)
     } catch (const toml::parse_error& error) {
         return Error{
             ErrorCode::fix_input,
-            fmt::format("the scenario is not TOML: line {}: {}", error.source().begin.line, error.description()),
+            fmt::format("The scenario is not TOML: line {}: {}", error.source().begin.line, error.description()),
             "docs/how_to/write_a_scenario.md has an example.", "scenario"};
     }
     Scenario scenario;

@@ -197,7 +197,7 @@ base::Result<ShopTruth> find_shop(postgres::Connection& connection) {
     }
     if (manifest->state != "ready") {
         return base::Error{base::ErrorCode::conflict,
-                           fmt::format("the sample shop of {} is half made", connection.redacted()),
+                           fmt::format("The sample shop of {} is half made", connection.redacted()),
                            "Make it again with `pganalytics sample`.", ""};
     }
     return ShopTruth::from_text(manifest->truth);

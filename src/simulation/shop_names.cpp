@@ -15,7 +15,7 @@ namespace pganalytics::simulation {
 namespace {
 
 base::Error malformed(std::string_view what) {
-    return {base::ErrorCode::internal, fmt::format("the sample's model is not well-formed: {}", what), "", ""};
+    return {base::ErrorCode::internal, fmt::format("The sample's model is not well-formed: {}", what), "", ""};
 }
 
 std::vector<std::string> words_of(std::string_view text) {
@@ -50,7 +50,7 @@ base::Result<ShopNames> ShopNames::make(std::uint64_t seed, double scale) {
 
 base::Result<ShopNames> ShopNames::from_model(std::string_view model, std::uint64_t seed, double scale) {
     if (!(scale >= 0.01 && scale <= 100)) {
-        return base::Error{base::ErrorCode::fix_input, fmt::format("a shop of scale {} cannot be made", scale),
+        return base::Error{base::ErrorCode::fix_input, fmt::format("A shop of scale {} cannot be made", scale),
                            "Give a scale between 0.01 and 100.", "scale"};
     }
     ShopNames names;

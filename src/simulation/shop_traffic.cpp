@@ -227,7 +227,7 @@ ShopTraffic::~ShopTraffic() {
 
 base::Status ShopTraffic::start() {
     if (!impl_->threads.empty()) {
-        return base::Error{base::ErrorCode::conflict, "the shop's traffic runs already", "Stop it first.", ""};
+        return base::Error{base::ErrorCode::conflict, "The shop's traffic runs already", "Stop it first.", ""};
     }
     PGANALYTICS_RETURN_IF_ERROR(impl_->load());
     impl_->stopping = false;
@@ -259,7 +259,7 @@ base::Result<TrafficCounts> ShopTraffic::run_once(int rounds) {
         for (const auto& plan : impl_->plans) {
             if (!plan.follows.empty()) continue;
             if (!impl_->perform(connection, plan, values)) {
-                return base::Error{base::ErrorCode::connect_failed, "the shop's traffic lost its connection",
+                return base::Error{base::ErrorCode::connect_failed, "The shop's traffic lost its connection",
                                    "Look at the server's log.", ""};
             }
         }

@@ -22,7 +22,7 @@ using nlohmann::json;
 namespace {
 
 base::Error malformed(std::string_view what) {
-    return {base::ErrorCode::internal, fmt::format("the sample's faults are not well-formed: {}", what), "", ""};
+    return {base::ErrorCode::internal, fmt::format("The sample's faults are not well-formed: {}", what), "", ""};
 }
 
 ShopStatement describe(const StatementPlan& plan) {

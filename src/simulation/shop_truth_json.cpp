@@ -171,7 +171,7 @@ base::Result<ShopTruth> ShopTruth::from_json(const json& document) {
         document.at("alternatives_established").get_to(truth.alternatives_established);
         return truth;
     } catch (const std::exception& failure) {
-        return base::Error{base::ErrorCode::fix_input, fmt::format("this is not a truth file: {}", failure.what()),
+        return base::Error{base::ErrorCode::fix_input, fmt::format("This is not a truth file: {}", failure.what()),
                            "Write one with `pganalytics sample --truth FILE`.", "truth"};
     }
 }
@@ -183,7 +183,7 @@ std::string ShopTruth::to_text() const {
 base::Result<ShopTruth> ShopTruth::from_text(std::string_view text) {
     const auto document = json::parse(text, nullptr, false);
     if (document.is_discarded()) {
-        return base::Error{base::ErrorCode::fix_input, "this is not a truth file: it is not JSON",
+        return base::Error{base::ErrorCode::fix_input, "This is not a truth file: it is not JSON",
                            "Write one with `pganalytics sample --truth FILE`.", "truth"};
     }
     return from_json(document);

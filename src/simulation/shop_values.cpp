@@ -14,7 +14,7 @@ namespace {
 constexpr double seconds_per_day = 86400;
 
 base::Error unknown(const std::vector<std::string>& words) {
-    return {base::ErrorCode::internal, fmt::format("the sample has no generator [{}]", base::join(words, " ")), "", ""};
+    return {base::ErrorCode::internal, fmt::format("The sample has no generator [{}]", base::join(words, " ")), "", ""};
 }
 
 /// `from` moved by a number of days, as text.

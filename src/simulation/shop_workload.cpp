@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view list_place = "[list]";
 
 base::Error malformed(std::string_view line) {
-    return {base::ErrorCode::internal, fmt::format("the sample's workload is not well-formed: {}", line), "", ""};
+    return {base::ErrorCode::internal, fmt::format("The sample's workload is not well-formed: {}", line), "", ""};
 }
 
 std::string with_list(const std::string& text, const std::string& list) {

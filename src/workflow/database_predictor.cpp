@@ -26,7 +26,7 @@ constexpr std::size_t most_newer_samples = 5'000;
 
 base::Error nothing_to_go_on(const std::string& database_name) {
     return {base::ErrorCode::unprocessable,
-            fmt::format("nothing is known of times in database {}: no model was trained, and no statement with a plan "
+            fmt::format("Nothing is known of times in database {}: no model was trained, and no statement with a plan "
                         "was seen running in the last 7 days",
                         database_name),
             "Let the collector watch it for a few minutes, or check with `pganalytics check` why it does not.",

@@ -12,7 +12,7 @@ namespace {
 using Json = nlohmann::json;
 
 base::Error damaged() {
-    return {base::ErrorCode::fix_input, "the stored model is damaged", "Train a new one: pganalytics train", {}};
+    return {base::ErrorCode::fix_input, "The stored model is damaged", "Train a new one: pganalytics train", {}};
 }
 
 /// Names once, runs as numbers that point at them.
@@ -77,7 +77,7 @@ base::Result<ModelContent> read_model_content(std::string_view bytes) {
         if (const int format = json.at("format").get<int>(); format != model_format_version) {
             return base::Error{
                 base::ErrorCode::unsupported,
-                fmt::format("the stored model has format {}, this program reads {}", format, model_format_version),
+                fmt::format("The stored model has format {}, this program reads {}", format, model_format_version),
                 "Train a new one, or use the program that made it.",
                 {}};
         }

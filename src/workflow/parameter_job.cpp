@@ -12,7 +12,7 @@ namespace pganalytics::workflow {
 namespace {
 
 base::Error bad_payload(const std::string& why) {
-    return {base::ErrorCode::fix_input, "the payload of a parameter job " + why,
+    return {base::ErrorCode::fix_input, "The payload of a parameter job " + why,
             R"(It is {"query_hash": …, "target_id": …, "database_name": …}; target and database may be null.)",
             "payload"};
 }

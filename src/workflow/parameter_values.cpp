@@ -16,7 +16,7 @@ namespace pganalytics::workflow {
 namespace {
 
 base::Error bad_parameter(std::string_view name, std::string_view what) {
-    return {base::ErrorCode::fix_input, fmt::format("parameter \"{}\" {}", name, what),
+    return {base::ErrorCode::fix_input, fmt::format("Parameter \"{}\" {}", name, what),
             R"(Name it by its number or by its column, with a number, a text, true, false, null or a list: {"1": 42}.)",
             "parameters"};
 }

@@ -133,7 +133,7 @@ class DatabaseDetection {
 };
 
 base::Error bad_payload(std::string_view what) {
-    return {base::ErrorCode::fix_input, fmt::format("the job's payload {}", what),
+    return {base::ErrorCode::fix_input, fmt::format("The job's payload {}", what),
             R"(It is {"database_name": …, "lookback_days": 7 to 365, "target_id": …}; each may be null.)", "payload"};
 }
 
@@ -195,7 +195,7 @@ base::Result<std::vector<DetectedDatabase>> detect_workload_patterns(
     }
     if (work.empty() && request.database_name) {
         return base::Error{base::ErrorCode::not_found,
-                           fmt::format("nothing was collected of database \"{}\" in the last {} days",
+                           fmt::format("Nothing was collected of database \"{}\" in the last {} days",
                                        *request.database_name, request.lookback_days),
                            "`pganalytics targets list` shows what is collected.", "database_name"};
     }

@@ -247,12 +247,12 @@ base::Result<PredictionService::Validated> PredictionService::validate(std::stri
                                                                        std::optional<base::QueryHash> query_hash,
                                                                        double actual_ms) {
     if (!(actual_ms > 0) || !std::isfinite(actual_ms)) {
-        return base::Error{base::ErrorCode::fix_input, "the actual time must be above 0 milliseconds",
+        return base::Error{base::ErrorCode::fix_input, "The actual time must be above 0 milliseconds",
                            "Leave executions out that took no measurable time.", "actual_execution_time_ms"};
     }
     PGANALYTICS_ASSIGN(auto claim, prediction::verify(prediction_id, signing_key_));
     if (query_hash && *query_hash != claim.query_hash) {
-        return base::Error{base::ErrorCode::fix_input, "this prediction was made for another statement",
+        return base::Error{base::ErrorCode::fix_input, "This prediction was made for another statement",
                            fmt::format("It is of query {}.", base::to_integer(claim.query_hash)), "query_hash"};
     }
     const auto result = prediction::validate(claim, actual_ms);

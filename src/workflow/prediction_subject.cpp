@@ -43,7 +43,7 @@ bool is_open(const store::Recommendation& recommendation) {
 
 base::Result<PredictionSubjects::Subject> PredictionSubjects::find(const prediction::PredictionRequest& request) {
     if (!request.query_hash && request.query_text.empty()) {
-        return base::Error{base::ErrorCode::fix_input, "a prediction needs a query_hash or a query_text",
+        return base::Error{base::ErrorCode::fix_input, "A prediction needs a query_hash or a query_text",
                            "Give query_hash, or query_text with database_name.", "query_hash"};
     }
     if (request.query_hash && !request.query_text.empty()) {
@@ -51,7 +51,7 @@ base::Result<PredictionSubjects::Subject> PredictionSubjects::find(const predict
                            "Give one of them.", "query_text"};
     }
     if (!request.query_text.empty() && !request.database_name) {
-        return base::Error{base::ErrorCode::fix_input, "a query_text needs the database it is for",
+        return base::Error{base::ErrorCode::fix_input, "A query_text needs the database it is for",
                            "Give database_name, and target where several have one of that name.", "database_name"};
     }
     const std::string name = name_of(request);

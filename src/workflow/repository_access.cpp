@@ -54,14 +54,14 @@ base::Status StateFolder::create() const {
     std::filesystem::create_directories(path, failure);
     if (failure) {
         return base::Error{base::ErrorCode::fix_input,
-                           fmt::format("the state folder {} cannot be made: {}", path.string(), failure.message()),
+                           fmt::format("The state folder {} cannot be made: {}", path.string(), failure.message()),
                            "Name another with --state or PGANALYTICS_STATE_FOLDER.", "state.folder"};
     }
     if (existed) return {};
     if (::chmod(path.c_str(), 0700) != 0 || (user.drops_root && ::chown(path.c_str(), user.uid, user.gid) != 0)) {
         return base::Error{
             base::ErrorCode::fix_input,
-            fmt::format("the state folder {} cannot be made private: {}", path.string(), std::strerror(errno)),
+            fmt::format("The state folder {} cannot be made private: {}", path.string(), std::strerror(errno)),
             "Name another with --state or PGANALYTICS_STATE_FOLDER.", "state.folder"};
     }
     return {};

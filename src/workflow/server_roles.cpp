@@ -263,7 +263,7 @@ base::Result<std::string> WorkerRole::do_job(const store::Job& job, const GoOn& 
         return outcomes_json(outcomes);
     }
     if (!job.target_id) {
-        return base::Error{base::ErrorCode::fix_input, fmt::format("a job of kind {} names no target", job.kind),
+        return base::Error{base::ErrorCode::fix_input, fmt::format("A job of kind {} names no target", job.kind),
                            "It is made with a target_id.", "target_id"};
     }
     return analyze_for(*job.target_id, go_on);

@@ -58,7 +58,7 @@ base::Result<std::unique_ptr<TargetPlanners::Slot>> TargetPlanners::take(base::T
     const auto ready = [&] { return !server.idle.empty() || server.open < most_connections; };
     if (!freed_.wait_for(lock, patience, ready)) {
         return base::Error{base::ErrorCode::retry_later,
-                           "the target is planning for others, and no connection to it became free",
+                           "The target is planning for others, and no connection to it became free",
                            "Ask again in a moment.",
                            {}};
     }

@@ -29,12 +29,12 @@ constexpr std::size_t most_runs = 8'000;
 constexpr std::size_t models_kept = 20;
 
 base::Error bad_payload(std::string_view what) {
-    return {base::ErrorCode::fix_input, fmt::format("the job's payload {}", what),
+    return {base::ErrorCode::fix_input, fmt::format("The job's payload {}", what),
             R"(It is {"target_id", "database_name", "lookback_days", "model_type", "force_retrain"}.)", "payload"};
 }
 
 base::Error cancelled() {
-    return {base::ErrorCode::conflict, "the training was cancelled", {}, {}};
+    return {base::ErrorCode::conflict, "The training was cancelled", {}, {}};
 }
 
 store::Window window_of(const TrainingRequest& request, base::Timestamp now) {
@@ -306,7 +306,7 @@ base::Result<base::TargetId> target_of_database(store::Repository& repository, s
                                                     : std::optional<std::string>()}));
         if (rows.empty()) {
             return base::Error{base::ErrorCode::not_found,
-                               fmt::format("nothing was collected of database \"{}\"", database_name),
+                               fmt::format("Nothing was collected of database \"{}\"", database_name),
                                "`pganalytics targets list` shows what is collected.", "database_name"};
         }
         if (rows.size() == 1) return base::TargetId{rows.integer(0, 0).value_or(0)};

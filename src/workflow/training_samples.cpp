@@ -57,7 +57,7 @@ void thin(std::vector<store::StatementRow>& rows, std::size_t most) {
 }
 
 base::Error never_collected(const std::string& database_name) {
-    return {base::ErrorCode::not_found, fmt::format("nothing was collected of database \"{}\"", database_name),
+    return {base::ErrorCode::not_found, fmt::format("Nothing was collected of database \"{}\"", database_name),
             "`pganalytics targets list` shows what is collected.", "database_name"};
 }
 
