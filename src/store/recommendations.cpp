@@ -48,6 +48,14 @@ json suggestion_of(const Advice& advice, const advice::ServedStatement& served) 
     return row;
 }
 
+json scopes_of(const ParameterValues& parameter) {
+    json scopes = json::array();
+    for (const auto& [scope, statement, inverse] : parameter.scopes) {
+        scopes.push_back({{"scope", scope}, {"statement", storable(statement)}, {"inverse", storable(inverse)}});
+    }
+    return scopes;
+}
+
 json recommendation_of(const Advice& advice) {
     auto row = common_of(advice);
     row["source_type"] = advice::to_string(advice.source);
@@ -88,18 +96,19 @@ constexpr std::string_view upsert_rewrites =
 constexpr std::string_view upsert_parameters =
     "insert into pganalytics.parameter_tuning_suggestions as q (target_id, database_name, query_hash, identity, rule, "
     "parameter_name, current_value, "
-    "recommended_value, applies_as, reasoning, estimated_improvement_percent, confidence_score, evidence) "
+    "recommended_value, applies_as, scopes, reasoning, estimated_improvement_percent, confidence_score, evidence) "
     "select distinct on (query_hash, identity) $1, $2, query_hash, identity, rule, parameter_name, current_value, "
-    "recommended_value, statement, reasoning, "
+    "recommended_value, statement, scopes, reasoning, "
     "improvement, confidence, evidence "
     "from jsonb_to_recordset($3::jsonb) as r (query_hash bigint, identity text, rule text, parameter_name text, "
     "current_value text, recommended_value text, "
-    "statement text, reasoning text, improvement double precision, confidence double precision, evidence jsonb) order "
+    "statement text, scopes jsonb, reasoning text, improvement double precision, confidence double precision, evidence "
+    "jsonb) order "
     "by query_hash, identity "
     "on conflict (target_id, database_name, query_hash, identity) do update set rule = excluded.rule, parameter_name = "
     "excluded.parameter_name, "
     "current_value = excluded.current_value, recommended_value = excluded.recommended_value, applies_as = "
-    "excluded.applies_as, "
+    "excluded.applies_as, scopes = excluded.scopes, "
     "reasoning = excluded.reasoning, estimated_improvement_percent = excluded.estimated_improvement_percent, "
     "confidence_score = excluded.confidence_score, evidence = excluded.evidence, is_stale = false, updated_at = now()";
 
@@ -175,6 +184,7 @@ PreparedRows prepare(const AdviceScope& scope, std::span<const AdviceToSave> all
                 row["parameter_name"] = parameter->parameter_name;
                 row["current_value"] = parameter->current_value;
                 row["recommended_value"] = parameter->recommended_value;
+                row["scopes"] = scopes_of(*parameter);
                 rows.parameters.push_back(std::move(row));
             } else if (advice.source == advice::SourceType::rewrite || advice.source == advice::SourceType::index) {
                 rows.rewrites.push_back(std::move(row));

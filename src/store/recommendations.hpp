@@ -79,7 +79,9 @@ struct ParameterSuggestion {
     base::TargetId target_id{};
     std::string database_name;
     base::QueryHash query_hash{};
-    std::string parameter_name, current_value, recommended_value, applies_as, reasoning;
+    std::string parameter_name, current_value, recommended_value, applies_as;
+    std::string scopes_json;  ///< [{"scope", "statement", "inverse"}], narrowest first
+    std::string reasoning;
     double estimated_improvement_percent = 0;
     double confidence_score = 0;
     std::string evidence_json;
@@ -87,8 +89,14 @@ struct ParameterSuggestion {
 };
 
 /// Beside the Advice, what only parameter advice has.
+/// Where a setting can be set, and what undoes it there.
+struct SettingScope {
+    std::string scope, statement, inverse;
+};
+
 struct ParameterValues {
     std::string parameter_name, current_value, recommended_value;
+    std::vector<SettingScope> scopes;  ///< narrowest first
 };
 
 struct AdviceToSave {
