@@ -86,6 +86,18 @@ class AdviceView {
             }
         }
         paragraph("Undo", text_of(recommendation_, "rollback_statement"));
+        wider_scopes();
+    }
+
+    /// Beside the narrowest, which is the statement itself.
+    void wider_scopes() {
+        const auto scopes = recommendation_.find("scopes");
+        if (scopes == recommendation_.end() || !scopes->is_array()) return;
+        for (std::size_t i = 1; i < scopes->size(); ++i) {
+            const auto& scope = (*scopes)[i];
+            paragraph(fmt::format("Or for the whole {}", text_of(scope, "scope")),
+                      fmt::format("{}; (undo: {};)", text_of(scope, "statement"), text_of(scope, "inverse")));
+        }
     }
 
     Terminal& terminal_;

@@ -7,6 +7,7 @@
 // Values in, values out: nothing is executed, nothing is stored. What was looked at and turned down, or could not be
 // judged, is in `notes`, not an error. Not thread-safe through its Planner (one caller at a time per Planner).
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,6 +61,10 @@ struct Finding {
     std::string current_value;
     std::string recommended_value;
     std::vector<Application> applies_as;  ///< narrowest scope first; never empty
+    /// Of a setting: shape_hash of the plan as it is now, and temporary blocks that a call writes. By these a measured
+    /// run is known to be of the same situation. 0 for the others.
+    std::int64_t plan_shape = 0;
+    double temp_blocks = 0;
 };
 
 /// What was turned down or could not be checked, and why.

@@ -31,6 +31,7 @@ struct Candidate {
     std::string rule;
     double current = 0, advised = 0;  ///< bytes
     double improvement_percent = 0;
+    std::int64_t plan_shape = 0;
     MemoryDemand demand;
     SpillCost cost;
     TemporaryIo io;
@@ -154,6 +155,7 @@ class WorkMemRule {
         candidate.statement = &statement;
         candidate.io = io;
         candidate.current = settings_.work_mem;
+        candidate.plan_shape = plan::shape_hash(planned->plan);
         const bool hashes = std::any_of(spilling.begin(), spilling.end(), [](const auto& node) {
             return node.use != MemoryUse::sort && node.use != MemoryUse::bounded_sort;
         });
@@ -357,6 +359,8 @@ class WorkMemRule {
         finding.current_value = memory_text(candidate.current);
         finding.recommended_value = memory_text(candidate.advised);
         finding.applies_as = applications(candidate);
+        finding.plan_shape = candidate.plan_shape;
+        finding.temp_blocks = candidate.io.blocks_written;
         const auto& statement = *candidate.statement;
         auto& advice = finding.advice;
         advice.rule = candidate.rule;

@@ -71,7 +71,8 @@ Findings run_parameters(const Input& input) {
     for (auto& one : result.findings) {
         findings.found.push_back(
             {std::move(one.advice), ParameterChange{std::move(one.parameter_name), std::move(one.current_value),
-                                                    std::move(one.recommended_value)}});
+                                                    std::move(one.recommended_value), std::move(one.applies_as),
+                                                    one.plan_shape, one.temp_blocks}});
     }
     for (auto& note : result.notes) {
         auto text =
@@ -110,7 +111,7 @@ base::Status check_capability(std::string_view name) {
     const auto& names = capability_names();
     if (std::find(names.begin(), names.end(), name) != names.end()) return {};
     const auto nearest = base::nearest_name(name, names);
-    return base::Error{base::ErrorCode::usage, fmt::format("there is no capability \"{}\"", name),
+    return base::Error{base::ErrorCode::usage, fmt::format("There is no capability \"{}\"", name),
                        nearest ? fmt::format("Did you mean \"{}\"?", *nearest)
                                : fmt::format("Choose from: {}.", base::join(names, ", ")),
                        "--only"};

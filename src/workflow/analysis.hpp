@@ -13,7 +13,9 @@
 #include "advice/advice.hpp"
 #include "base/result.hpp"
 #include "catalog/catalog.hpp"
+#include "parameters/parameters.hpp"
 #include "plan/planner.hpp"
+#include "store/setting_measurements.hpp"
 #include "workload/statement.hpp"
 
 namespace pganalytics::workflow {
@@ -35,6 +37,9 @@ struct AnalysisOptions {
 /// Beside the advice, what only parameter advice has.
 struct ParameterChange {
     std::string name, current_value, recommended_value;
+    std::vector<parameters::Application> scopes;  ///< narrowest first
+    std::int64_t plan_shape = 0;                  ///< of a setting, as parameters::Finding
+    double temp_blocks = 0;
 };
 
 struct RankedAdvice {
@@ -57,7 +62,8 @@ struct Analysis {
     std::size_t statements = 0;
     std::vector<RankedAdvice> advice;  ///< highest return first
     std::vector<AnalysisNote> notes;
-    std::vector<std::string> rules;  ///< rules that ran to their end
+    std::vector<std::string> rules;                   ///< rules that ran to their end
+    std::vector<store::SettingMeasurement> measured;  ///< settings that were tried, with consent
 };
 
 /// Names that `only` takes.

@@ -9,6 +9,7 @@
 #include "store/history.hpp"
 #include "store/load_history.hpp"
 #include "workflow/advice_predictions.hpp"
+#include "workflow/measured_settings.hpp"
 #include "workflow/quiet_window.hpp"
 #include "workflow/server_memory.hpp"
 #include "workflow/setting_history.hpp"
@@ -126,7 +127,9 @@ class TargetAnalysis {
             return recommendations.rule_record(rule).value_or(advice::RuleRecord{});
         };
         auto analysis = analyze(workload, reading.database, planner, options);
+        // Where it was asked for, it is measured again; the rest is known from before.
         if (options_.verify) verify_settings(connection, workload, reading.database, analysis);
+        PGANALYTICS_RETURN_IF_ERROR(recall_measured(repository_, target_, analysis));
         const store::Window month{window_.to - setting_history_window, window_.to};
         PGANALYTICS_RETURN_IF_ERROR(add_setting_history(repository_, target_, month, analysis));
         // Without a model, or with nothing known of times, the planner's word stands alone.
@@ -153,8 +156,16 @@ base::Result<store::SaveReport> save_analysis(store::Repository& repository, bas
     for (const auto& ranked : analysis.advice) {
         rows.push_back({ranked.advice, std::nullopt});
         if (!ranked.parameter) continue;
-        rows.back().parameter = store::ParameterValues{ranked.parameter->name, ranked.parameter->current_value,
-                                                       ranked.parameter->recommended_value};
+        store::ParameterValues values{
+            ranked.parameter->name, ranked.parameter->current_value, ranked.parameter->recommended_value, {}};
+        for (const auto& [scope, statement, inverse] : ranked.parameter->scopes) {
+            values.scopes.push_back({std::string(parameters::to_string(scope)), statement, inverse});
+        }
+        rows.back().parameter = std::move(values);
+    }
+    store::SettingMeasurements measurements(repository);
+    for (const auto& measured : analysis.measured) {
+        PGANALYTICS_RETURN_IF_ERROR(measurements.save(target, analysis.database_name, measured));
     }
     store::AdviceScope scope;
     scope.database_name = analysis.database_name;

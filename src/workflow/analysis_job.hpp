@@ -45,7 +45,7 @@ struct DatabaseOutcome {
     const AnalysisJobOptions& options, const std::function<bool(double progress, std::string_view stage)>& go_on,
     const base::Log& log);
 
-/// Stores what an analysis found, as `analyze --save` and the job do.
+/// Stores what an analysis found and measured, as `analyze --save` and the job do.
 [[nodiscard]] base::Result<store::SaveReport> save_analysis(store::Repository& repository, base::TargetId target,
                                                             const Analysis& analysis, double min_confidence);
 

@@ -57,6 +57,11 @@ ordered_json to_json(const RankedAdvice& ranked) {
         json["parameter_name"] = ranked.parameter->name;
         json["current_value"] = text(ranked.parameter->current_value);
         json["recommended_value"] = text(ranked.parameter->recommended_value);
+        json["scopes"] = ordered_json::array();
+        for (const auto& [scope, statement, inverse] : ranked.parameter->scopes) {
+            json["scopes"].push_back(
+                {{"scope", parameters::to_string(scope)}, {"statement", text(statement)}, {"inverse", text(inverse)}});
+        }
     }
     json["estimated_improvement_percent"] = advice.estimated_improvement_percent;
     json["confidence_score"] = advice.confidence.mean();
@@ -148,6 +153,7 @@ ordered_json to_json(const store::ParameterSuggestion& suggestion) {
     json["current_value"] = text(suggestion.current_value);
     json["recommended_value"] = text(suggestion.recommended_value);
     json["applies_as"] = text(suggestion.applies_as);
+    json["scopes"] = ordered_json::parse(suggestion.scopes_json, nullptr, false);
     json["reasoning"] = text(suggestion.reasoning);
     json["estimated_improvement_percent"] = suggestion.estimated_improvement_percent;
     json["confidence_score"] = suggestion.confidence_score;

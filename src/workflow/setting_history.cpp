@@ -6,6 +6,7 @@
 #include <map>
 
 #include "plan/plan.hpp"
+#include "workflow/measured_settings.hpp"
 
 namespace pganalytics::workflow {
 
@@ -109,10 +110,6 @@ class SettingHistory {
     std::map<base::QueryHash, std::optional<plan::Plan>> plans_;
 };
 
-bool is_memory_advice(const RankedAdvice& ranked) {
-    return ranked.parameter && (ranked.parameter->name == "work_mem" || ranked.parameter->name == "sort_mem");
-}
-
 }  // namespace
 
 base::Result<std::vector<SettingChangeEffects>> setting_history(store::Repository& repository,
@@ -123,7 +120,7 @@ base::Result<std::vector<SettingChangeEffects>> setting_history(store::Repositor
 base::Status add_setting_history(store::Repository& repository, base::TargetId target, const store::Window& window,
                                  Analysis& analysis) {
     for (auto& ranked : analysis.advice) {
-        if (!is_memory_advice(ranked) || ranked.advice.served.empty()) continue;
+        if (!is_setting_advice(ranked) || ranked.advice.served.empty()) continue;
         SettingHistoryRequest request{target, analysis.database_name, window, ranked.advice.served.front().query_hash};
         PGANALYTICS_ASSIGN(const auto changes, setting_history(repository, request));
         for (const auto& change : changes) {

@@ -6,10 +6,12 @@
 #include <optional>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/text.hpp"
 #include "parameters/compare_runs.hpp"
 #include "sql/parse.hpp"
 #include "sql/walk.hpp"
+#include "workflow/measured_settings.hpp"
 #include "workflow/run_safety.hpp"
 
 namespace pganalytics::workflow {
@@ -40,7 +42,7 @@ base::Result<std::string> runnable_text(const ObservedStatement& statement) {
         if (!has_parameters(example)) return example;
     }
     return base::Error{base::ErrorCode::unsupported,
-                       "no example with its literals is known, and what it takes depends on them", "", ""};
+                       "No example with its literals is known, and what it takes depends on them", "", ""};
 }
 
 class Verification {
@@ -96,26 +98,22 @@ class Verification {
     const VerifyOptions& options_;
 };
 
-void take_over(const parameters::RunComparison& measured, RankedAdvice& ranked) {
-    auto& advice = ranked.advice;
-    advice.evidence.basis = advice::Basis::measured_time;
-    advice.evidence.checked.push_back(
-        "Run with the setting and without, in turn, in READ ONLY transactions that were rolled back: " +
-        base::join(measured.facts, "; "));
-    advice.estimated_improvement_percent = measured.gain_percent;
-    for (auto& served : advice.served) served.improvement_percent = measured.gain_percent;
-    // What was measured is the strongest evidence that there is.
-    if (const auto prior = advice::rule_prior(advice.rule, 1.0)) {
-        advice.confidence = prior->updated(advice.evidence.record);
-    }
-    auto parameter = std::move(ranked.parameter);
-    ranked = rank(std::move(advice));
-    ranked.parameter = std::move(parameter);
-}
-
-/// Advice whose parameter is a setting of the server.
-bool is_setting(const RankedAdvice& ranked) {
-    return ranked.parameter && (ranked.parameter->name == "work_mem" || ranked.parameter->name == "sort_mem");
+/// To be kept for analyses to come.
+store::SettingMeasurement kept_of(const ObservedStatement& statement, const ParameterChange& change,
+                                  const parameters::RunComparison& measured) {
+    store::SettingMeasurement kept;
+    kept.query_hash = statement.query_hash;
+    kept.setting = measured_setting;
+    kept.current_value = change.current_value;
+    kept.tried_value = change.recommended_value;
+    kept.plan_shape = change.plan_shape;
+    kept.temp_blocks = change.temp_blocks;
+    kept.spill_removed = measured.spill_removed;
+    kept.helped = measured.helped;
+    kept.gain_percent = measured.gain_percent;
+    kept.facts = measured.facts;
+    kept.measured_at = base::SystemClock().now();
+    return kept;
 }
 
 }  // namespace
@@ -126,11 +124,11 @@ void verify_settings(postgres::Connection& connection, const workload::Workload&
     Verification verification(connection, database, options);
     std::vector<RankedAdvice> kept;
     for (auto& ranked : analysis.advice) {
-        if (ranked.advice.source == advice::SourceType::parameter && !is_setting(ranked)) {
+        if (ranked.advice.source == advice::SourceType::parameter && !is_setting_advice(ranked)) {
             ranked.advice.evidence.not_checked.push_back(
                 "A measured run: this changes the statement, not a setting, and the application with it");
         }
-        const auto* statement = is_setting(ranked) ? statement_of(workload, ranked.advice) : nullptr;
+        const auto* statement = is_setting_advice(ranked) ? statement_of(workload, ranked.advice) : nullptr;
         if (statement == nullptr) {
             kept.push_back(std::move(ranked));
             continue;
@@ -139,15 +137,22 @@ void verify_settings(postgres::Connection& connection, const workload::Workload&
         const auto measured = verification.measure(*statement, ranked.parameter->recommended_value);
         if (!measured) {
             ranked.advice.evidence.not_checked.push_back("A measured run: " + measured.error().to_string());
-        } else if (measured->helped) {
-            take_over(*measured, ranked);
-        } else {
+            kept.push_back(std::move(ranked));
+            continue;
+        }
+        analysis.measured.push_back(kept_of(*statement, *ranked.parameter, *measured));
+        if (!measured->helped) {
             analysis.notes.push_back(
                 {"parameters", statement->query_hash,
                  fmt::format("{}: {} will not help, as measured: {}", ranked.parameter->name,
                              ranked.parameter->recommended_value, base::join(measured->facts, "; "))});
             continue;
         }
+        take_over_measured(measured->gain_percent,
+                           "Run with the setting and without, in turn, in READ ONLY transactions that were rolled "
+                           "back: " +
+                               base::join(measured->facts, "; "),
+                           ranked);
         kept.push_back(std::move(ranked));
     }
     analysis.advice = std::move(kept);

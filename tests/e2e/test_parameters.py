@@ -73,6 +73,15 @@ class Parameters(support.TestCase):
         with self.session(SPILLING):
             support.wait_until(measured, 60, "nothing was measured")
 
+        # Every scope is there with what undoes it, and what was measured is not forgotten by the next look.
+        self.parameters("--generate", "--query", query)
+        row = json.loads(self.parameters("--query", query, "--output", "json").stdout)[0]
+        self.assertEqual(row["evidence"]["basis"], "measured_time")
+        self.assertEqual([scope["scope"] for scope in row["scopes"]], ["query", "role", "database", "server"])
+        for scope in row["scopes"][1:]:
+            self.server.sql(scope["statement"])
+            self.server.sql(scope["inverse"])
+
         # A setting that is changed is set against the times; a minute of history cannot tell, and says so.
         self.assertEqual(json.loads(self.parameters("--history", "--output", "json").stdout), [])
         self.server.sql("alter system set hash_mem_multiplier = 3")

@@ -15,3 +15,6 @@ pganalytics_integration_test(parameters_verify
 pganalytics_integration_test(parameters_history
   SOURCES parameters_history_test.cpp
   LIBRARIES pganalytics_workflow store_fixture)
+pganalytics_integration_test(parameters_measured
+  SOURCES parameters_measured_test.cpp
+  LIBRARIES pganalytics_workflow store_fixture)

@@ -130,7 +130,7 @@ TEST_F(Verify, RunsAnExampleWhereParametersAreUnknown) {
     ASSERT_EQ(unknown.advice.size(), 1U);
     EXPECT_EQ(unknown.advice.front().advice.evidence.basis, advice::Basis::planner_cost);
     ASSERT_EQ(unknown.advice.front().advice.evidence.not_checked.size(), 1U);
-    EXPECT_NE(unknown.advice.front().advice.evidence.not_checked.front().find("no example with its literals"),
+    EXPECT_NE(unknown.advice.front().advice.evidence.not_checked.front().find("No example with its literals"),
               std::string::npos);
     const auto known = verified(workload_of(text, {gains}));
     ASSERT_EQ(known.advice.size(), 1U);

@@ -13,6 +13,7 @@
 #include "cli/connection_flags.hpp"
 #include "cli/program.hpp"
 #include "workflow/live_analysis.hpp"
+#include "workflow/measured_settings.hpp"
 #include "workflow/report_json.hpp"
 
 namespace pganalytics::cli {
@@ -131,7 +132,12 @@ Table as_table(const workflow::LiveReport& report) {
 base::Status save_report(Invocation& invocation, const base::Secret& conninfo, const workflow::LiveReport& report) {
     PGANALYTICS_ASSIGN(auto session, workflow::RepositoryAccess::open(invocation.config, workflow::AccessMode::share));
     PGANALYTICS_ASSIGN(const auto target, target_for(session, conninfo, report.server));
-    for (const auto& analysis : report.analyses) {
+    for (auto analysis : report.analyses) {
+        const auto known_notes = analysis.notes.size();
+        PGANALYTICS_RETURN_IF_ERROR(workflow::recall_measured(session.repository(), target.id, analysis));
+        for (auto i = known_notes; i < analysis.notes.size(); ++i) {
+            invocation.terminal.note("not saved: " + analysis.notes[i].text);
+        }
         PGANALYTICS_ASSIGN(const auto saved, workflow::save_analysis(session.repository(), target.id, analysis,
                                                                      workflow::AnalysisJobOptions{}.min_confidence));
         invocation.terminal.note(fmt::format("saved for target {}: {} new, {} known, {} no longer found", target.name,
