@@ -303,14 +303,19 @@ bool PeriodSearch::extend() {
     return true;
 }
 
-void PeriodSearch::extend_all() {
-    while (extend()) {
+// What comes in may be merged with what is there and come in again: in some series, without end.
+void PeriodSearch::extend_to_the_end() {
+    constexpr std::size_t most = 2 * (maximum_groups + maximum_bends + maximum_steps);
+    for (std::size_t round = 0; round < most && extend(); ++round) {
     }
+}
+
+void PeriodSearch::extend_all() {
+    extend_to_the_end();
     // What no better explains the series than noise alone does is not worth more work.
     const bool is_likely = criterion(fit_red_noise(residual_)) < without_any_;
     for (int splits = 0; splits < 3 && is_likely && !is_long() && split_one(); ++splits) {
-        while (extend()) {
-        }
+        extend_to_the_end();
     }
     refine_all();
 }
@@ -335,8 +340,7 @@ void PeriodSearch::search() {
     update_residual();
     refit(3);
     may_step_ = false;
-    while (extend()) {
-    }
+    extend_to_the_end();
     may_step_ = true;
     extend_all();
     if (criterion(fit_red_noise(residual_)) < with_steps) return;

@@ -64,6 +64,7 @@ class PeriodSearch {
     [[nodiscard]] bool is_near_line(double frequency, double bins) const;
     [[nodiscard]] bool is_overtone_line(double frequency) const;
     void refine_all();
+    void extend_to_the_end();
     void extend_all();
     void search();
     [[nodiscard]] std::vector<bool> reported() const;
