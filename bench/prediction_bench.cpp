@@ -92,7 +92,8 @@ void answer_from_history(benchmark::State& state) {
                         std::log(data[i].runtime_ms),
                         trained().model.predict(data[i].features).center,
                         trained().unseen[i],
-                        {}});
+                        {},
+                        false});
     }
     const auto history = History::learn(past);
     const auto said = trained().model.predict(data[5].features);

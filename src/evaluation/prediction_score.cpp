@@ -27,15 +27,17 @@ using prediction::Dataset;
 /// All predictors side by side, over the scored samples of one fold, or of all.
 struct Run {
     Predictions ours{"overall", {}, {}, {}, {}, false}, model_alone{"model_alone", {}, {}, {}, {}, false},
-        cost_fit{"cost_fit", {}, {}, {}, {}, false}, template_median{"template_median", {}, {}, {}, {}, false},
+        cost_fit{"cost_fit", {}, {}, {}, {}, false}, statement_median{"statement_median", {}, {}, {}, {}, false},
+        template_median{"template_median", {}, {}, {}, {}, false},
         boosted_trees{"boosted_trees", {}, {}, {}, {}, false}, planner_cost{"planner_cost", {}, {}, {}, {}, true};
     Predictions level_known{"overall", {}, {}, {}, {}, false};  ///< of the model, before its level is moved
     std::vector<std::string> group, statement;
     std::vector<double> log_ms;
 };
 
-constexpr std::array all_predictors{&Run::ours,          &Run::model_alone,  &Run::cost_fit,   &Run::template_median,
-                                    &Run::boosted_trees, &Run::planner_cost, &Run::level_known};
+constexpr std::array all_predictors{
+    &Run::ours,          &Run::model_alone,  &Run::cost_fit,   &Run::statement_median, &Run::template_median,
+    &Run::boosted_trees, &Run::planner_cost, &Run::level_known};
 
 template <typename Item>
 void append(std::vector<Item>& to, const std::vector<Item>& from) {
@@ -69,14 +71,18 @@ base::Status add_ours(const Dataset& learn, const Dataset& score, const Predicti
     std::vector<prediction::PastRun> past;
     for (std::size_t i = 0; i < learn.size(); ++i) {
         past.push_back({learn[i].id, learn[i].group, std::log(learn[i].runtime_ms),
-                        trained.model.predict(learn[i].features).center, trained.unseen[i], learn[i].at});
+                        trained.model.predict(learn[i].features).center, trained.unseen[i], learn[i].at,
+                        prediction::ran_cold(learn[i].features)});
     }
     const auto history = prediction::History::learn(past, training.level);
     const auto with_level = trained.model.with_level_shift(0);
     for (const auto& sample : score) {
         const auto said = trained.model.predict(sample.features);
         add_prediction(said, run.model_alone);
-        add_prediction(history.answer(sample.id, sample.group, said, sample.at).prediction, run.ours);
+        add_prediction(
+            history.answer(sample.id, sample.group, said, sample.at, {}, prediction::ran_cold(sample.features))
+                .prediction,
+            run.ours);
         add_prediction(with_level.predict(sample.features), run.level_known);
     }
     return {};
@@ -86,6 +92,7 @@ base::Result<Run> run_fold(const Dataset& learn, const Dataset& score, const Pre
     Run run;
     PGANALYTICS_ASSIGN(const auto simple, predict_simply(learn, score, options.seed));
     run.cost_fit.center = simple.cost_fit;
+    run.statement_median.center = simple.statement_median;
     run.template_median.center = simple.template_median;
     run.boosted_trees.center = simple.boosted_trees;
     for (const auto& sample : score) {
@@ -216,7 +223,10 @@ base::Result<nlohmann::json> score_predictions(const Dataset& data, const std::o
         std::vector<const Predictions*> baselines{&run.cost_fit, &run.template_median, &run.boosted_trees,
                                                   &run.planner_cost};
         // Where no group is repeated, history is silent and the model alone is what was scored.
-        if (run.model_alone.center != run.ours.center) baselines.push_back(&run.model_alone);
+        if (run.model_alone.center != run.ours.center) {
+            baselines.push_back(&run.statement_median);
+            baselines.push_back(&run.model_alone);
+        }
         result = compare(figures, run.ours, baselines);
     }
     result["model_type"] = prediction::to_string(options.type);

@@ -52,7 +52,8 @@ struct PredictionScoreOptions {
 ///  "rmse_log", "mae_log" (of log ms), "coverage", "coverage_lowest_decile", "coverage_by_decile", "width_p50"
 ///  (upper / lower), "infinite_share", "unknown_share", "ranking_accuracy", "calibration_error", "interval": {the same
 ///  names: [low, high] at 95 %}}, "baselines": {"cost_fit", "template_median", "boosted_trees", "planner_cost": {…}},
-///  (and "model_alone", the model without history, where statements or templates are repeated),
+///  (and, where statements or templates are repeated, "statement_median" of the same statement's past runs and
+///  "model_alone", the model without history),
 ///  "paired_log_error": {baseline: {"difference", "interval", "better"}}, "model_type", "samples", "groups", "folds",
 ///  "level"}.
 /// A figure that does not exist is null. With the level fitted, it is fitted for every predictor alike. With `test`

@@ -177,7 +177,8 @@ base::Result<SimplePredictions> predict_simply(const Dataset& learn, const Datas
     for (const auto& sample : score) {
         simple.cost_fit.push_back(fit.log_ms(sample.features[prediction::total_cost_feature()]));
         const auto statement = sample.id.empty() ? std::nullopt : statements.of(sample.id);
-        simple.template_median.push_back(statement ? *statement : groups.of(sample.group).value_or(middle));
+        simple.template_median.push_back(groups.of(sample.group).value_or(middle));
+        simple.statement_median.push_back(statement.value_or(simple.template_median.back()));
     }
     return simple;
 }

@@ -29,9 +29,10 @@ struct Splits {
 
 /// What simple means say of each sample to score, in log milliseconds.
 struct SimplePredictions {
-    std::vector<double> cost_fit, template_median, boosted_trees;
+    std::vector<double> cost_fit, statement_median, template_median, boosted_trees;
 };
-/// Boosted trees: XGBoost's own defaults on log time, what a weekend's work would reach.
+/// Medians: of the same statement and of the same group; of the next wider where that never ran. Boosted trees:
+/// XGBoost's own defaults on log time, what a weekend's work would reach.
 [[nodiscard]] base::Result<SimplePredictions> predict_simply(const prediction::Dataset& learn,
                                                              const prediction::Dataset& score, std::uint32_t seed);
 

@@ -82,6 +82,11 @@ TEST(PredictionScoreTest, TheMedianKnowsRepeatedStatementsOnly) {
     EXPECT_NE(repeated["baselines"]["template_median"]["ranking_accuracy"],
               unseen["baselines"]["template_median"]["ranking_accuracy"]);
     EXPECT_EQ(repeated["samples"], 96);
+    EXPECT_NE(repeated["baselines"]["statement_median"]["q_error"],
+              repeated["baselines"]["template_median"]["q_error"]);
+    EXPECT_TRUE(repeated["baselines"]["statement_median"]["interval"]["q_error"]["p90"].is_array());
+    EXPECT_TRUE(repeated["paired_log_error"]["statement_median"]["interval"].is_array());
+    EXPECT_FALSE(unseen["baselines"].contains("statement_median")) << "nothing was ever repeated";
     options.folds = parse_prediction_folds("time").value();
     const auto later = score_predictions(data, std::nullopt, options).value();
     EXPECT_LT(later["samples"], 96) << "the first part has nothing before it";

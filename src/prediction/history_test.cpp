@@ -31,7 +31,7 @@ Past made_up(int templates, int statements, int runs, double noise, std::uint32_
             const LogPrediction said{model, model - 1.3, model + 1.3, 0.64, 0.3};
             for (int r = 0; r < runs; ++r) {
                 past.runs.push_back({id, "t" + std::to_string(t), level + noise * normal(random), model, said,
-                                     timed ? base::Timestamp(r * 1h) : base::Timestamp{}});
+                                     timed ? base::Timestamp(r * 1h) : base::Timestamp{}, false});
             }
         }
     }

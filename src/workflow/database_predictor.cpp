@@ -125,11 +125,13 @@ base::Status DatabasePredictor::read_past(store::Repository& repository, base::T
         // Only what this one has not learned from yet says how its intervals fare.
         if (sample.at > past_to_) {
             const auto& history = model_->history();
-            const auto promised = history.answer(sample.id, sample.group, of_model, sample.at, watched_level);
+            const auto promised = history.answer(sample.id, sample.group, of_model, sample.at, watched_level,
+                                                 prediction::ran_cold(sample.features));
             interval_.observe(promised.prediction, log_ms);
         }
         newest = std::max(newest, sample.at);
-        newer.push_back({sample.id, sample.group, log_ms, of_model.center, of_model, sample.at});
+        newer.push_back({sample.id, sample.group, log_ms, of_model.center, of_model, sample.at,
+                         prediction::ran_cold(sample.features)});
     }
     past_to_ = newest;
     if (!newer.empty()) model_ = std::make_shared<const LoadedModel>(trained_->with_newer(std::move(newer)));
@@ -172,8 +174,8 @@ base::Status DatabasePredictor::fit_cost_line(const prediction::Dataset& data) {
     for (const auto& sample : data) {
         const double cost = sample.features[prediction::total_cost_feature()];
         const auto unseen = prediction::around(center_without[sample.id], line->spread, line->errors, 0.9);
-        past.push_back(
-            {sample.id, sample.group, std::log(sample.runtime_ms), line->fit.log_ms(cost), unseen, sample.at});
+        past.push_back({sample.id, sample.group, std::log(sample.runtime_ms), line->fit.log_ms(cost), unseen, sample.at,
+                        prediction::ran_cold(sample.features)});
     }
     line->history = prediction::History::learn(past);
     line_ = std::move(line);
@@ -189,13 +191,14 @@ prediction::History::Answer DatabasePredictor::ask(const std::string& key, const
                                                    const prediction::FeatureVector& features, base::Timestamp at,
                                                    double level) const {
     const auto& history = model_ ? model_->history() : line_->history;
-    auto answer = history.answer(key, group, model_alone(features, level), at, level);
+    const bool cold = prediction::ran_cold(features);
+    auto answer = history.answer(key, group, model_alone(features, level), at, level, cold);
     if (!model_) return answer;
     // How much wider or narrower the interval became is known at the level it was watched at.
     const auto watched =
         level == watched_level
             ? answer.prediction
-            : history.answer(key, group, model_alone(features, watched_level), at, watched_level).prediction;
+            : history.answer(key, group, model_alone(features, watched_level), at, watched_level, cold).prediction;
     const auto adapted = interval_.adjust(watched);
     const auto stretch = [](double was, double is) { return was > 0 && std::isfinite(was) ? is / was : 1.0; };
     auto& time = answer.prediction;

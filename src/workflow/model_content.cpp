@@ -28,7 +28,7 @@ Json past_json(const std::vector<prediction::PastRun>& past) {
     for (const auto& run : past) {
         runs.push_back({position(run.statement), position(run.group), run.at.time_since_epoch().count(), run.log_ms,
                         run.model_log_ms, run.unseen.center, run.unseen.lower, run.unseen.upper, run.unseen.spread,
-                        run.unseen.within_30_percent});
+                        run.unseen.within_30_percent, run.cold});
     }
     return {{"names", std::move(names)}, {"runs", std::move(runs)}};
 }
@@ -47,6 +47,8 @@ std::vector<prediction::PastRun> past_of(const Json& json) {
         run.model_log_ms = stored.at(4).get<double>();
         run.unseen = {stored.at(5).get<double>(), stored.at(6).get<double>(), stored.at(7).get<double>(),
                       stored.at(8).get<double>(), stored.at(9).get<double>()};
+        // Models stored before runs told how they began know of none that began cold.
+        run.cold = stored.size() > 10 && stored.at(10).get<bool>();
         past.push_back(std::move(run));
     }
     return past;
@@ -99,7 +101,7 @@ LoadedModel::LoadedModel(ModelContent content)
 
 prediction::History::Answer LoadedModel::answer(const std::string& statement, const std::string& group,
                                                 std::span<const double> features, base::Timestamp at) const {
-    return history_.answer(statement, group, content_->model.predict(features), at);
+    return history_.answer(statement, group, content_->model.predict(features), at, {}, prediction::ran_cold(features));
 }
 
 LoadedModel LoadedModel::with_newer(std::vector<prediction::PastRun> newer) const {

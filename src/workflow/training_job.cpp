@@ -61,7 +61,8 @@ std::vector<prediction::PastRun> remembered(const prediction::Dataset& data, con
         const auto& sample = data[i - 1];
         if (++taken[sample.id] > of_each) continue;
         past.push_back({sample.id, sample.group, std::log(sample.runtime_ms),
-                        training.model.predict(sample.features).center, training.unseen[i - 1], sample.at});
+                        training.model.predict(sample.features).center, training.unseen[i - 1], sample.at,
+                        prediction::ran_cold(sample.features)});
     }
     std::reverse(past.begin(), past.end());
     return past;
