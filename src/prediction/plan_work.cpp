@@ -52,6 +52,7 @@ enum Unit : std::size_t {
     jit_functions,
     cold_sequential,
     cold_random,
+    cold_files,
     distrusted_rows,
     widest_rows,
     distrusted_cost,
@@ -104,6 +105,7 @@ constexpr std::array<WorkUnit, unit_count> units{{
     {"work_cold_sequential_cost", "cost", "Cost of whole-table reads, times the share of blocks not in cache.", 1, 1.5},
     {"work_cold_random_cost", "cost", "Cost of index and bitmap scans, times the share of blocks not in cache.", 1,
      1.5},
+    {"work_cold_files", "count", "Tables and indexes whose first blocks must be found, times the same share.", 20, 1.5},
     {"distrusted_rows", "rows", "Rows of the joins if each row found at least one partner.", 0, 0},
     {"widest_rows", "rows", "The most rows on the way, likewise.", 0, 0},
     {"distrusted_cost", "cost", "Planner's cost with these rows.", 0, 0},
@@ -215,12 +217,14 @@ class Counter {
         switch (node.type) {
             case NodeType::seq_scan:
             case NodeType::sample_scan:
+                values_[cold_files] += 1;
                 values_[sequential_cost] += own_cost;
                 values_[sequential_rows] += rows;
                 values_[scanned_cost] = std::max(values_[scanned_cost], own_cost);
                 break;
             case NodeType::index_scan:
             case NodeType::index_only_scan:
+                values_[cold_files] += node.type == NodeType::index_scan ? 2 : 1;
                 values_[index_cost] += own_cost;
                 values_[index_probes] += runs;
                 values_[index_rows] += rows;
@@ -232,6 +236,8 @@ class Counter {
                 values_[index_probes] += runs;
                 [[fallthrough]];
             case NodeType::bitmap_heap_scan:
+                values_[cold_files] += 1;
+                [[fallthrough]];
             case NodeType::bitmap_and:
             case NodeType::bitmap_or:
                 values_[bitmap_cost] += own_cost;
@@ -361,6 +367,8 @@ std::vector<double> work_of(const plan::Plan& plan, const WorkSetting& setting) 
     const double cold = setting.cold_share ? std::clamp(*setting.cold_share, 0.0, 1.0) : missing;
     values[cold_sequential] = cold * values[sequential_cost];
     values[cold_random] = cold * (values[index_cost] + values[bitmap_cost]);
+    // The first block of a file waits for the disk however small the table is; nothing of that is in the cost.
+    values[cold_files] *= cold;
     if (!setting.work_mem_bytes) values[spilled_bytes] = missing;
     return {values.begin(), values.end()};
 }

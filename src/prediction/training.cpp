@@ -114,7 +114,9 @@ Recipe recipe_for(ModelType type, std::size_t rows, std::uint32_t seed, int thre
             break;
     }
     // Half of them on each base: of a few dozen samples the planner's own cost is as good, and folds cannot tell.
-    return {{on_work(boosting(6, 100, seed, threads)), boosting(3, 100, seed + 1, threads),
+    // The sum alone as well: of a few dozen templates of one schema it is the best there is, as trees then learn what
+    // is peculiar to single templates.
+    return {{work, on_work(boosting(6, 100, seed, threads)), boosting(3, 100, seed + 1, threads),
              on_work(forest(60, 10, rows, seed + 2, threads)), forest(60, 10, rows, seed + 3, threads),
              on_work(line(0.3)), line(0.3)},
             true};

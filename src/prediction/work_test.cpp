@@ -42,6 +42,7 @@ TEST(PlanWorkTest, CountsHowOftenTheInnerSideRuns) {
     EXPECT_TRUE(std::isnan(unit(work, "work_cold_random_cost"))) << "unknown is not zero";
     const auto cold = work_of(plan::parse_explain_json(looked_up).value(), {std::nullopt, 1.0});
     EXPECT_NEAR(unit(cold, "work_cold_random_cost"), 200, 1e-6);
+    EXPECT_EQ(unit(cold, "work_cold_files"), 3) << "a table, and an index with its table, however often they are read";
 }
 
 TEST(PlanWorkTest, ALimitStopsWhatIsBelow) {
