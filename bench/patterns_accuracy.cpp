@@ -3,8 +3,9 @@
 //   patterns_accuracy noise [series] [seed]     share of noise series with any pattern
 //   patterns_accuracy detect FOLDER             patterns of each CSV file below it
 //   patterns_accuracy forecast FOLDER [origins] rolling 24-hour forecasts of each CSV file below it, against the best
-//   of
-//                                               four naive ones chosen on the first half
+//                                               of four naive ones chosen on the first half
+//   patterns_accuracy loads [series] [seed]     forecasts of a day of generated loads: how often the intervals hold
+//   patterns_accuracy m4 [series] [seed]        forecasts of series like those of M4, beside Theta and smoothing alone
 // The three-period benchmark is that of Wen et al. 2021 (RobustPeriod), with drawn periods.
 
 #include <fmt/format.h>
@@ -22,9 +23,11 @@
 #include <string>
 #include <vector>
 
+#include "generated_series.hpp"
 #include "patterns/accuracy.hpp"
 #include "patterns/detect.hpp"
 #include "patterns/forecast.hpp"
+#include "patterns/forecast_models.hpp"
 #include "patterns/periodicity.hpp"
 #include "patterns/robust.hpp"
 #include "patterns/series_text.hpp"
@@ -304,9 +307,122 @@ void forecast_file(const std::filesystem::path& file, std::size_t wanted) {
     std::fflush(stdout);
 }
 
+struct Intervals {
+    double in_80 = 0;
+    double in_95 = 0;
+    double points = 0;
+    double winkler =
+        0;  ///< mean interval score at 95 % (Gneiting and Raftery 2007), in mean absolute errors of the naive
+
+    void add(const patterns::Forecast& made, const bench::GeneratedSeries& series) {
+        double step = 0;
+        for (std::size_t t = 1; t < series.values.size(); ++t)
+            step += std::abs(series.values[t] - series.values[t - 1]) / static_cast<double>(series.values.size() - 1);
+        for (std::size_t h = 0; h < series.future.size(); ++h) {
+            const patterns::ForecastPoint& point = made.points[h];
+            const double value = series.future[h];
+            in_80 += value >= point.lower_80 && value <= point.upper_80 ? 1 : 0;
+            in_95 += value >= point.lower_95 && value <= point.upper_95 ? 1 : 0;
+            ++points;
+            const double outside = std::max({0.0, point.lower_95 - value, value - point.upper_95});
+            if (step > 0) winkler += (point.upper_95 - point.lower_95 + 40 * outside) / step;
+        }
+    }
+};
+
+void run_loads(std::size_t count, unsigned seed) {
+    for (const std::string& process : bench::load_processes()) {
+        Intervals intervals;
+        double own = 0;
+        double simple = 0;
+        const double begins = milliseconds();
+        for (std::size_t i = 0; i < count; ++i) {
+            const bench::GeneratedSeries series = bench::generate_load(process, seed + static_cast<unsigned>(i));
+            const auto made = patterns::forecast(series.values, series.future.size());
+            if (!made) continue;
+            intervals.add(*made, series);
+            const std::size_t n = series.values.size();
+            const std::size_t season = n >= 2 * 168 ? 168 : (n >= 24 ? 24 : 1);
+            for (std::size_t h = 0; h < series.future.size(); ++h) {
+                own += std::abs(made->points[h].mean - series.future[h]);
+                simple += std::abs(series.values[n - season + h % season] - series.future[h]);
+            }
+        }
+        fmt::print(
+            "{:18} error {:.3f} of seasonal naive  coverage 80 {:.3f} 95 {:.3f}  interval score {:.2f}  {:.0f} ms\n",
+            process, own / simple, intervals.in_80 / intervals.points, intervals.in_95 / intervals.points,
+            intervals.winkler / intervals.points, (milliseconds() - begins) / static_cast<double>(count));
+        std::fflush(stdout);
+    }
+}
+
+/// Sums over the series of one sampling, as M4 has them: OWA is the mean of the two ratios of sums.
+struct M4Score {
+    double smape = 0;
+    double mase = 0;
+    void add(const bench::GeneratedSeries& series, const Values& made) {
+        smape += patterns::smape(series.future, made).value_or(0);
+        mase +=
+            patterns::mase(series.future, made, series.values, patterns::m4_season(series.step_seconds)).value_or(0);
+    }
+    [[nodiscard]] double owa(const M4Score& naive2) const { return (smape / naive2.smape + mase / naive2.mase) / 2; }
+};
+
+/// One method of the pool alone, with the season where the test of M4 finds one.
+Values alone(const std::string& name, const bench::GeneratedSeries& series, std::size_t season) {
+    const bool has_season = patterns::is_seasonal(series.values, season);
+    const std::string wanted = has_season ? fmt::format("{}_{}", name, season) : name;
+    std::vector<std::size_t> seasons;
+    if (season > 1) seasons.push_back(season);
+    for (auto& method : patterns::forecast_pool(seasons, false)) {
+        if (method->name() != wanted || method->minimum_history() > series.values.size()) continue;
+        method->fit(series.values);
+        return method->predict(series.values, series.future.size());
+    }
+    return patterns::naive2(series.values, season, series.future.size());
+}
+
+void run_m4(std::size_t count, unsigned seed) {
+    M4Score all, all_naive, all_theta, all_smoothing;
+    for (const std::string& sampling : bench::m4_samplings()) {
+        Intervals intervals;
+        M4Score own, naive, theta, smoothing;
+        const double begins = milliseconds();
+        for (std::size_t i = 0; i < count; ++i) {
+            const bench::GeneratedSeries series = bench::generate_m4_like(sampling, seed + static_cast<unsigned>(i));
+            const std::size_t season = patterns::m4_season(series.step_seconds);
+            patterns::ForecastOptions options;
+            options.step = base::Seconds{series.step_seconds};
+            const auto made = patterns::forecast(series.values, series.future.size(), options);
+            if (!made) continue;
+            intervals.add(*made, series);
+            Values mean;
+            for (const patterns::ForecastPoint& point : made->points) mean.push_back(point.mean);
+            for (auto [score, forecast] :
+                 {std::pair<std::array<M4Score*, 2>, Values>{{&own, &all}, std::move(mean)},
+                  {{&naive, &all_naive}, patterns::naive2(series.values, season, series.future.size())},
+                  {{&theta, &all_theta}, alone("theta", series, season)},
+                  {{&smoothing, &all_smoothing}, alone("smoothing", series, season)}}) {
+                for (M4Score* each : score) each->add(series, forecast);
+            }
+        }
+        fmt::print(
+            "{:10} OWA {:.3f} (Theta {:.3f}, smoothing {:.3f})  sMAPE {:.2f} of {:.2f}  coverage 80 {:.3f} 95 {:.3f}  "
+            "interval score {:.2f}  {:.0f} ms\n",
+            sampling, own.owa(naive), theta.owa(naive), smoothing.owa(naive), own.smape / static_cast<double>(count),
+            naive.smape / static_cast<double>(count), intervals.in_80 / intervals.points,
+            intervals.in_95 / intervals.points, intervals.winkler / intervals.points,
+            (milliseconds() - begins) / static_cast<double>(count));
+        std::fflush(stdout);
+    }
+    fmt::print("{:10} OWA {:.3f} (Theta {:.3f}, smoothing {:.3f})\n", "all", all.owa(all_naive),
+               all_theta.owa(all_naive), all_smoothing.owa(all_naive));
+}
+
 int usage() {
     fmt::print(stderr,
-               "patterns_accuracy periods|noise [series] [seed]\npatterns_accuracy detect|forecast FOLDER [origins]\n");
+               "patterns_accuracy periods|noise|loads|m4 [series] [seed]\n"
+               "patterns_accuracy detect|forecast FOLDER [origins]\n");
     return 2;
 }
 
@@ -322,6 +438,10 @@ int main(int count, char** arguments) {
         run_periods(number(1, 200), static_cast<unsigned>(number(2, std::random_device{}())));
     } else if (words[0] == "noise") {
         run_noise(number(1, 100), static_cast<unsigned>(number(2, std::random_device{}())));
+    } else if (words[0] == "loads") {
+        run_loads(number(1, 50), static_cast<unsigned>(number(2, std::random_device{}())));
+    } else if (words[0] == "m4") {
+        run_m4(number(1, 50), static_cast<unsigned>(number(2, std::random_device{}())));
     } else if (words.size() > 1 && words[0] == "detect") {
         run_detect(words[1]);
     } else if (words.size() > 1 && words[0] == "forecast") {

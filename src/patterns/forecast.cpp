@@ -6,6 +6,7 @@
 #include <numeric>
 #include <optional>
 
+#include "patterns/forecast_intervals.hpp"
 #include "patterns/forecast_models.hpp"
 #include "patterns/periodicity.hpp"
 #include "patterns/robust.hpp"
@@ -47,6 +48,7 @@ std::vector<double> filled(std::span<const double> values, const std::vector<std
 struct Tried {
     std::unique_ptr<ForecastMethod> method;
     std::vector<std::vector<double>> forecasts;  // one a window, newest first
+    std::vector<double> window_errors;           // sum of the absolute errors in each
     double error = 0;
     double weight = 0;
 };
@@ -66,14 +68,12 @@ class Forecaster {
         Forecast result;
         result.points.resize(horizon_);
         const std::vector<double> mean = combined_forecast();
-        const std::vector<double> scale = error_scale();
-        const double wide = interval_factor(scale, 0.95);
-        const double narrow = std::min(wide, interval_factor(scale, 0.80));
+        const HalfWidths widths = interval_widths();
         for (std::size_t h = 0; h < horizon_; ++h) {
             const double floor = is_nonnegative_ ? 0.0 : -INFINITY;
             const double centre = finished(std::max(floor, mean[h]));
-            result.points[h] = {centre, std::max(floor, centre - narrow * scale[h]), centre + narrow * scale[h],
-                                std::max(floor, centre - wide * scale[h]), centre + wide * scale[h]};
+            result.points[h] = {centre, std::max(floor, centre - widths.of_80[h]), centre + widths.of_80[h],
+                                std::max(floor, centre - widths.of_95[h]), centre + widths.of_95[h]};
         }
         for (const Tried& tried : pool_) {
             if (tried.weight > 0) result.methods.push_back({tried.method->name(), tried.weight, tried.error});
@@ -90,12 +90,12 @@ class Forecaster {
     void choose_origins() {
         const std::size_t n = history_.size();
         const std::size_t longest = seasons_.empty() ? 1 : seasons_.back();
-        const std::size_t stride = seasons_.empty() ? std::max<std::size_t>(1, horizon_ / 4) : seasons_.front();
+        stride_ = seasons_.empty() ? std::max<std::size_t>(1, horizon_ / 4) : seasons_.front();
         for (const std::size_t least :
              {std::max(2 * n / 5, 3 * longest), 2 * longest + 24, std::max<std::size_t>(6, n / 2)}) {
             origins_.clear();
             for (std::size_t k = 0; k < most_windows; ++k) {
-                const std::size_t back = horizon_ + k * stride;
+                const std::size_t back = horizon_ + k * stride_;
                 if (back + least > n) break;
                 origins_.push_back(n - back);
             }
@@ -103,6 +103,7 @@ class Forecaster {
         }
         // Too short to try whole horizons: shorter ones then stand for them.
         origins_.clear();
+        stride_ = 1;
         for (std::size_t back = 1; back < most_windows && back + std::max<std::size_t>(4, n / 2) <= n; ++back) {
             origins_.push_back(n - back);
         }
@@ -114,17 +115,20 @@ class Forecaster {
         const std::size_t shortest = origins_.empty() ? history_.size() : origins_.back();
         for (auto& method : forecast_pool(seasons_, is_positive)) {
             if (method->minimum_history() > shortest) continue;
-            Tried tried{std::move(method), {}, 0, 0};
+            Tried tried{std::move(method), {}, {}, 0, 0};
             tried.method->fit(all.first(shortest));
             double errors = 0;
             double weights = 0;
             double say = 1;
             for (const std::size_t origin : origins_) {
                 tried.forecasts.push_back(tried.method->predict(all.first(origin), horizon_));
+                double sum = 0;
                 for (std::size_t h = 0; h < horizon_ && origin + h < history_.size(); ++h) {
-                    errors += say * std::abs(history_[origin + h] - tried.forecasts.back()[h]);
+                    sum += std::abs(history_[origin + h] - tried.forecasts.back()[h]);
                     weights += say;
                 }
+                tried.window_errors.push_back(sum);
+                errors += say * sum;
                 say *= forgetting;
             }
             tried.error = weights > 0 ? errors / weights : 0;
@@ -136,10 +140,10 @@ class Forecaster {
         std::vector<double> errors;
         for (const Tried& tried : pool_) errors.push_back(tried.error);
         const std::vector<double> weights = weights_by(errors);
-        const std::optional<std::size_t> anchor = best_simple();
-        const double share = anchor ? share_of_mixture(*anchor) : 1.0;
-        for (std::size_t i = 0; i < pool_.size(); ++i) pool_[i].weight = share * weights[i];
-        if (anchor) pool_[*anchor].weight += 1 - share;
+        anchor_ = best_simple();
+        share_ = anchor_ ? share_of_mixture(*anchor_) : 1.0;
+        for (std::size_t i = 0; i < pool_.size(); ++i) pool_[i].weight = share_ * weights[i];
+        if (anchor_) pool_[*anchor_].weight += 1 - share_;
     }
 
     [[nodiscard]] static std::vector<double> weights_by(const std::vector<double>& errors) {
@@ -194,20 +198,8 @@ class Forecaster {
     // as it is where few windows can be tried (Makridakis et al. 2020).
     [[nodiscard]] double share_of_mixture(std::size_t anchor) const {
         std::vector<double> gains;
-        for (std::size_t window = 0; window < origins_.size(); ++window) {
-            std::vector<double> errors(pool_.size(), 0.0);
-            for (std::size_t i = 0; i < pool_.size(); ++i) {
-                for (std::size_t other = 0; other < origins_.size(); ++other) {
-                    if (other != window) errors[i] += absolute_error(origins_[other], pool_[i].forecasts[other]);
-                }
-            }
-            if (origins_.size() < 2) continue;
-            const std::vector<double> weights = weights_by(errors);
-            std::vector<double> mixed(horizon_, 0.0);
-            for (std::size_t i = 0; i < pool_.size(); ++i) {
-                for (std::size_t h = 0; h < horizon_; ++h) mixed[h] += weights[i] * pool_[i].forecasts[window][h];
-            }
-            const double own = relative_error(origins_[window], mixed);
+        for (std::size_t window = 0; window < origins_.size() && origins_.size() > 1; ++window) {
+            const double own = relative_error(origins_[window], mixture_unseen(window, 1));
             const double simple = relative_error(origins_[window], pool_[anchor].forecasts[window]);
             if (own + simple > 0) gains.push_back((simple - own) / (simple + own));
         }
@@ -217,8 +209,8 @@ class Forecaster {
         double squares = 0;
         for (const double gain : gains) squares += (gain - mean) * (gain - mean);
         // Windows that overlap are not so many.
-        const double stride = static_cast<double>(origins_[0] - origins_[1]);
-        const double free = std::max(1.0, n * std::min(1.0, stride / static_cast<double>(horizon_)));
+        const double overlap = static_cast<double>(stride_) / static_cast<double>(horizon_);
+        const double free = std::max(1.0, n * std::min(1.0, overlap));
         const double error = std::sqrt(squares / (n - 1) / free);
         const double score = error > 0 ? mean / error : (mean > 0 ? 2.0 : -1.0);
         if (gains.size() < few_windows) return std::clamp((1 + score) / 3, 0.0, 1.0);
@@ -226,11 +218,22 @@ class Forecaster {
         return std::clamp(wanders ? (score - 1) / 2 : (score + 1) / 2, 0.0, 1.0);
     }
 
-    [[nodiscard]] double absolute_error(std::size_t origin, const std::vector<double>& made) const {
-        double sum = 0;
-        for (std::size_t h = 0; h < horizon_ && origin + h < history_.size(); ++h)
-            sum += std::abs(history_[origin + h] - made[h]);
-        return sum;
+    // The combination in a window, its weights by the errors in all others.
+    [[nodiscard]] std::vector<double> mixture_unseen(std::size_t window, std::optional<double> share = {}) const {
+        std::vector<double> errors(pool_.size(), 0.0);
+        for (std::size_t i = 0; i < pool_.size(); ++i) {
+            for (std::size_t other = 0; other < origins_.size(); ++other) {
+                if (other != window || origins_.size() == 1) errors[i] += pool_[i].window_errors[other];
+            }
+        }
+        std::vector<double> weights = weights_by(errors);
+        const double of_mixture = share.value_or(share_);
+        std::vector<double> mixed(horizon_, 0.0);
+        for (std::size_t i = 0; i < pool_.size(); ++i) {
+            const double weight = of_mixture * weights[i] + (anchor_ == i ? 1 - of_mixture : 0.0);
+            for (std::size_t h = 0; h < horizon_ && weight > 0; ++h) mixed[h] += weight * pool_[i].forecasts[window][h];
+        }
+        return mixed;
     }
 
     [[nodiscard]] std::vector<double> combined_forecast() {
@@ -281,67 +284,49 @@ class Forecaster {
         return history_[at] - forecast;
     }
 
-    // Root mean square error by step ahead, smoothed over neighbouring steps and half drawn to the mean of all, since a
-    // handful of windows says little about one step.
-    [[nodiscard]] std::vector<double> error_scale() const {
-        std::vector<double> squares(horizon_, 0.0);
-        std::vector<double> counts(horizon_, 0.0);
-        double all = 0;
-        double all_count = 0;
+    [[nodiscard]] HalfWidths interval_widths() const {
+        WindowErrors windows;
         for (std::size_t window = 0; window < origins_.size(); ++window) {
-            for (std::size_t h = 0; h < horizon_; ++h) {
-                const double error = combined_error(window, h);
-                if (std::isnan(error)) continue;
-                squares[h] += error * error;
-                ++counts[h];
-                all += error * error;
-                ++all_count;
-            }
+            const std::vector<double> made = mixture_unseen(window);
+            std::vector<double>& errors = windows.errors.emplace_back();
+            for (std::size_t h = 0; h < horizon_ && origins_[window] + h < history_.size(); ++h)
+                errors.push_back(history_[origins_[window] + h] - made[h]);
         }
-        std::vector<double> scale(horizon_, 0.0);
-        if (all_count == 0) {
-            const double step = scale_of_residuals(first_differences());
-            for (std::size_t h = 0; h < horizon_; ++h) scale[h] = step * std::sqrt(static_cast<double>(h + 1));
-            return scale;
-        }
-        const double mean = all / all_count;
-        for (std::size_t h = 0; h < horizon_; ++h) {
-            double sum = 0;
-            double count = 0;
-            for (std::size_t near = h < 2 ? 0 : h - 2; near < std::min(horizon_, h + 3); ++near) {
-                sum += squares[near];
-                count += counts[near];
-            }
-            const double prior = 4;
-            scale[h] = std::sqrt((sum + prior * mean) / (count + prior));
-            // Steps that no window reached grow like a random walk from the last that one did.
-            if (counts[h] == 0 && h > 0)
-                scale[h] =
-                    std::max(scale[h], scale[h - 1] * std::sqrt((static_cast<double>(h) + 1) / static_cast<double>(h)));
-        }
-        return scale;
+        windows.stride = stride_;
+        const std::vector<double> lively = liveliness();
+        windows.liveliness_now = lively.back();
+        for (const std::size_t origin : origins_) windows.liveliness.push_back(lively[origin - 1]);
+        HalfWidths widths = half_widths(windows, horizon_);
+        if (!widths.of_95.empty()) return widths;
+        double squares = 0;
+        for (std::size_t t = 1; t < history_.size(); ++t)
+            squares += (history_[t] - history_[t - 1]) * (history_[t] - history_[t - 1]);
+        const std::size_t steps = history_.size() - 1;
+        return half_widths_of_walk(std::sqrt(squares / static_cast<double>(steps)), steps, horizon_);
     }
 
-    [[nodiscard]] std::vector<double> first_differences() const {
-        std::vector<double> differences;
-        for (std::size_t t = 1; t < history_.size(); ++t) differences.push_back(history_[t] - history_[t - 1]);
-        return differences;
-    }
-
-    // Conformal: the rank that covers `level` of one more window.
-    [[nodiscard]] double interval_factor(const std::vector<double>& scale, double level) const {
-        std::vector<double> scores;
-        for (std::size_t window = 0; window < origins_.size(); ++window) {
-            for (std::size_t h = 0; h < horizon_; ++h) {
-                const double error = combined_error(window, h);
-                if (!std::isnan(error) && scale[h] > 0) scores.push_back(std::abs(error) / scale[h]);
-            }
+    // Size of the changes that no season explains, at each sample, fading with the shortest season.
+    [[nodiscard]] std::vector<double> liveliness() const {
+        std::size_t season = 0;
+        for (const std::size_t each : seasons_) {
+            if (3 * each < history_.size()) season = each;
         }
-        if (scores.empty()) return level > 0.9 ? 1.96 : 1.2816;
-        // Errors of one window go together, but not wholly: the sample is more than the windows, less than the errors.
-        const double sample = 1.25 * static_cast<double>(origins_.size());
-        // Few windows ask for more than the greatest error; the cap keeps the interval inside what was seen.
-        return quantile(std::move(scores), std::min(level * (1 + 1 / sample), level + 0.7 * (1 - level)));
+        const double keep = std::exp2(-1 / static_cast<double>(seasons_.empty() ? 8 : seasons_.front()));
+        std::vector<double> changes(history_.size(), 0.0);
+        double mean = 0;
+        for (std::size_t t = season + 1; t < history_.size(); ++t) {
+            const double usual = season > 0 ? history_[t - season] - history_[t - season - 1] : 0.0;
+            changes[t] = std::abs(history_[t] - history_[t - 1] - usual);
+            mean += changes[t] / static_cast<double>(history_.size() - season - 1);
+        }
+        if (mean <= 0) return std::vector<double>(history_.size(), 1.0);
+        std::vector<double> result(history_.size());
+        double now = mean;
+        for (std::size_t t = 0; t < result.size(); ++t) {
+            if (t > season) now = keep * now + (1 - keep) * changes[t];
+            result[t] = std::max(now, 0.05 * mean);
+        }
+        return result;
     }
 
     std::vector<double> history_;
@@ -350,7 +335,10 @@ class Forecaster {
     bool is_nonnegative_ = false;
     bool is_whole_ = false;  // forecasts are rounded
     std::vector<std::size_t> origins_;
+    std::size_t stride_ = 1;  // from one to the next
     std::vector<Tried> pool_;
+    std::optional<std::size_t> anchor_;  // best simple method
+    double share_ = 1;                   // of the mixture; the rest is the anchor's
 };
 
 /// Calendar seasons that fit, and the strongest found that is none of them.
