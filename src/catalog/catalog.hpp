@@ -111,6 +111,7 @@ struct Relation {
     base::Bytes size{};            ///< heap only
     base::Oid partition_parent{};  ///< 0 where it is no partition
     std::string view_definition;   ///< pg_get_viewdef for views, else ""
+    bool row_security = false;     ///< enabled: roles may see different rows
     std::vector<Column> columns;
     std::vector<Index> indexes;
     std::vector<ForeignKey> foreign_keys;

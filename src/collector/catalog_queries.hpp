@@ -31,7 +31,8 @@ inline constexpr std::string_view relations = R"(
 select c.oid, n.nspname, c.relname, c.relkind, c.reltuples, c.relpages,
        case when c.relispartition then (select i.inhparent from pg_inherits i where i.inhrelid = c.oid limit 1) end,
        has_table_privilege(c.oid, 'select'),
-       count(*) over ()
+       count(*) over (),
+       c.relrowsecurity
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'm', 'v', 'f')

@@ -144,6 +144,7 @@ void Reader::take_relations(const Rows& rows) {
         relation.partition_parent = oid_of(rows, i, 6);
         if (!rows.boolean(i, 7)) ++reading_.unreadable_relations;
         reading_.relations_found = rows.integer(i, 8).value_or(0);
+        relation.row_security = rows.boolean(i, 9);
         by_oid_.emplace(base::to_integer(relation.oid), database().relations.size());
         database().relations.push_back(std::move(relation));
     }

@@ -101,6 +101,7 @@ void fields(Archive& a, Relation& r) {
     a("size", r.size);
     a("partition_parent", r.partition_parent);
     a("view_definition", r.view_definition);
+    a("row_security", r.row_security);
     a("columns", r.columns);
     a("indexes", r.indexes);
     a("foreign_keys", r.foreign_keys);
