@@ -1,5 +1,5 @@
 #pragma once
-// Iterating over messages without recursion, and comparing them. Internal to this module.
+// Iterating over messages of the tree (ast.hpp) without recursion, and comparing them. Pure functions, thread-safe.
 
 #include <google/protobuf/message.h>
 

@@ -12,6 +12,7 @@
 #include "sql/edit.hpp"
 #include "sql/parse.hpp"
 #include "sql/walk.hpp"
+#include "workflow/kept_read.hpp"
 #include "workflow/workload_advice.hpp"
 
 namespace pganalytics::workflow {
@@ -28,164 +29,6 @@ constexpr std::size_t most_writers = 20;
 constexpr double every_hour = 0.9;
 /// About what fits an 8 kB page, for the price of reading the kept result.
 constexpr double rows_a_page = 50;
-
-/// Functions whose result depends on their arguments alone (and on settings that a session seldom changes). Whatever is
-/// not here may be volatile, or of the user's own.
-const std::set<std::string, std::less<>>& steady_functions() {
-    static const std::set<std::string, std::less<>> names{"count",
-                                                          "sum",
-                                                          "avg",
-                                                          "min",
-                                                          "max",
-                                                          "array_agg",
-                                                          "string_agg",
-                                                          "json_agg",
-                                                          "jsonb_agg",
-                                                          "bool_and",
-                                                          "bool_or",
-                                                          "every",
-                                                          "stddev",
-                                                          "stddev_pop",
-                                                          "stddev_samp",
-                                                          "variance",
-                                                          "var_pop",
-                                                          "var_samp",
-                                                          "corr",
-                                                          "mode",
-                                                          "percentile_cont",
-                                                          "rank",
-                                                          "dense_rank",
-                                                          "row_number",
-                                                          "ntile",
-                                                          "lag",
-                                                          "lead",
-                                                          "percentile_disc",
-                                                          "first_value",
-                                                          "last_value",
-                                                          "lower",
-                                                          "upper",
-                                                          "length",
-                                                          "substring",
-                                                          "substr",
-                                                          "btrim",
-                                                          "ltrim",
-                                                          "rtrim",
-                                                          "replace",
-                                                          "split_part",
-                                                          "concat",
-                                                          "concat_ws",
-                                                          "left",
-                                                          "right",
-                                                          "round",
-                                                          "trunc",
-                                                          "floor",
-                                                          "ceil",
-                                                          "ceiling",
-                                                          "abs",
-                                                          "mod",
-                                                          "power",
-                                                          "sqrt",
-                                                          "ln",
-                                                          "exp",
-                                                          "date_trunc",
-                                                          "date_part",
-                                                          "extract",
-                                                          "to_char",
-                                                          "unnest",
-                                                          "cardinality",
-                                                          "strpos",
-                                                          "position",
-                                                          "md5",
-                                                          "array_length",
-                                                          "json_build_object",
-                                                          "jsonb_build_object"};
-    return names;
-}
-
-sql::ColumnLookup columns_in(const catalog::Database& database) {
-    return [&database](std::string_view schema, std::string_view name) -> std::optional<std::vector<std::string>> {
-        const Relation* relation = database.find_relation(schema, name);
-        if (relation == nullptr) return std::nullopt;
-        std::vector<std::string> columns;
-        for (const auto& column : relation->columns) columns.push_back(column.name);
-        return columns;
-    };
-}
-
-/// A table and, where it is partitioned, what its rows lie in.
-void add_with_partitions(const catalog::Database& database, const Relation& relation, std::set<const Relation*>& into) {
-    if (!into.insert(&relation).second || relation.kind != catalog::RelationKind::partitioned_table) return;
-    for (const auto& other : database.relations) {
-        if (other.partition_parent == relation.oid) add_with_partitions(database, other, into);
-    }
-}
-
-/// A read that may be kept, with the tables it rests on.
-struct Candidate {
-    base::QueryHash query_hash{};
-    std::string text;                  ///< without comments
-    std::vector<std::string> columns;  ///< of its result
-    bool needs_column_list = false;
-    bool is_ordered = false;
-    std::set<const Relation*> tables;
-};
-
-bool is_steady(const sql::Tree& tree, const sql::Shape& shape) {
-    for (const auto& level : shape.levels) {
-        if (level.locks_rows || level.kind == sql::LevelKind::insert || level.kind == sql::LevelKind::update ||
-            level.kind == sql::LevelKind::delete_ || level.kind == sql::LevelKind::merge) {
-            return false;
-        }
-        const bool known = std::all_of(level.functions.begin(), level.functions.end(),
-                                       [](const std::string& name) { return steady_functions().contains(name); });
-        if (!known) return false;
-    }
-    bool steady = true;
-    sql::visit_nodes(tree.message(), [&](const pg_query::Node& node) {
-        // CURRENT_DATE and its like; SELECT INTO; a sample.
-        if (node.has_sqlvalue_function() || node.has_into_clause() || node.has_range_table_sample()) steady = false;
-        return steady;
-    });
-    return steady;
-}
-
-/// Names that a view can have, in order; nothing where the text does not tell them.
-bool name_columns(const sql::Shape& shape, Candidate& candidate) {
-    const sql::QueryLevel* level = &shape.levels.front();
-    while (!level->arms.empty()) level = &shape.levels[static_cast<std::size_t>(level->arms.front())];
-    std::set<std::string> taken;
-    for (const auto& output : level->outputs) {
-        if (output.star) return false;
-        std::string name = output.name == "?column?" ? "value" : output.name;
-        for (int number = 2; !taken.insert(name).second; ++number) name = fmt::format("{}_{}", output.name, number);
-        candidate.needs_column_list = candidate.needs_column_list || name != output.name;
-        candidate.columns.push_back(std::move(name));
-    }
-    return !candidate.columns.empty();
-}
-
-std::optional<Candidate> candidate_of(const ObservedText& statement, const catalog::Database& database) {
-    const auto tree = sql::parse(statement.text);
-    if (!tree || tree->statement_count() != 1 || sql::kind_of(*tree) != sql::StatementKind::select) return std::nullopt;
-    const auto shape = sql::analyze(*tree, columns_in(database));
-    // With parameters, two calls may be two questions.
-    if (!shape || shape->parameter_count > 0 || !is_steady(*tree, *shape)) return std::nullopt;
-    Candidate candidate;
-    candidate.query_hash = statement.query_hash;
-    for (const auto& [schema, name] : shape->base_relations()) {
-        const Relation* relation = database.find_relation(schema, name);
-        const bool is_table = relation != nullptr && (relation->kind == catalog::RelationKind::table ||
-                                                      relation->kind == catalog::RelationKind::partitioned_table);
-        if (!is_table) return std::nullopt;
-        add_with_partitions(database, *relation, candidate.tables);
-    }
-    if (candidate.tables.empty() || !name_columns(*shape, candidate)) return std::nullopt;
-    candidate.is_ordered = !shape->levels.front().order_by.empty();
-    auto text = sql::deparse(tree->message());
-    if (!text) return std::nullopt;
-    candidate.text = std::move(*text);
-    return candidate;
-}
 
 /// The tables of the catalog that a statement writes. What is no plain query (TRUNCATE, COPY, ALTER, what the grammar
 /// refuses) counts as writing every table that it names.
@@ -256,10 +99,10 @@ class ReadAdvisor {
 
     base::Result<std::vector<advice::Advice>> run(std::span<const ObservedText> statements) {
         std::vector<advice::Advice> advice;
-        std::vector<Candidate> candidates;
+        std::vector<KeptRead> candidates;
         for (const auto& statement : statements) {
             if (!is_costly(statement.query_hash)) continue;
-            if (auto candidate = candidate_of(statement, database_)) candidates.push_back(std::move(*candidate));
+            if (auto candidate = kept_read(statement, database_)) candidates.push_back(std::move(*candidate));
         }
         if (candidates.empty()) return advice;
         std::map<const Relation*, std::set<base::QueryHash>> writers;
@@ -268,7 +111,7 @@ class ReadAdvisor {
                 writers[table].insert(statement.query_hash);
             }
         }
-        for (const Candidate& candidate : candidates) {
+        for (const KeptRead& candidate : candidates) {
             PGANALYTICS_ASSIGN(auto one, look_at(candidate, writers));
             if (one) advice.push_back(std::move(*one));
         }
@@ -285,7 +128,7 @@ class ReadAdvisor {
     }
 
     base::Result<std::optional<advice::Advice>> look_at(
-        const Candidate& candidate, const std::map<const Relation*, std::set<base::QueryHash>>& writers) {
+        const KeptRead& candidate, const std::map<const Relation*, std::set<base::QueryHash>>& writers) {
         const std::optional<advice::Advice> nothing;
         std::set<base::QueryHash> own_writers;
         for (const Relation* table : candidate.tables) {
@@ -310,7 +153,7 @@ class ReadAdvisor {
         return advice_on(candidate, *found, hashes.size());
     }
 
-    base::Result<std::optional<advice::Advice>> advice_on(const Candidate& candidate, const RepeatedRead& read,
+    base::Result<std::optional<advice::Advice>> advice_on(const KeptRead& candidate, const RepeatedRead& read,
                                                           std::size_t writers) const {
         const Relation& table = **std::min_element(
             candidate.tables.begin(), candidate.tables.end(), [](const Relation* a, const Relation* b) {
@@ -332,22 +175,26 @@ class ReadAdvisor {
         advice.database_name = history_.database_name;
         advice.title = fmt::format("Keep the result of a read that runs {:.0f} times a day and changes {:.1f} times",
                                    read.calls_per_day, read.changes_per_day);
-        advice.reasoning = fmt::format(
-            "The statement runs {}, takes {} each time ({} a day), and {:.1f} % of its calls had nothing "
-            "written to its tables since the call before: they gave the same rows again. A materialised view holds "
-            "them; read it in place of the tables{}, and refresh it after what writes them has run ({:.1f} times a "
-            "day).",
-            every_words(read.usual_gap_minutes), time_words(read.mean_ms), time_words(read.ms_per_day),
-            100 * read.unchanged, candidate.is_ordered ? " (with the order written again: a view keeps none)" : "",
-            read.changes_per_day);
         std::vector<std::string> names;
         for (const auto& column : candidate.columns) names.push_back(catalog::quote_identifier(column));
         const std::string columns = candidate.needs_column_list ? " (" + base::join(names, ", ") + ")" : "";
         advice.statement = fmt::format("CREATE MATERIALIZED VIEW {}{} AS {}", view, columns, candidate.text);
         advice.rollback_statement = fmt::format("DROP MATERIALIZED VIEW {}", view);
         advice.original_query = candidate.text;
-        advice.alternatives = {fmt::format("SELECT {} FROM {}", base::join(names, ", "), view),
-                               fmt::format("REFRESH MATERIALIZED VIEW {}", view)};
+        const auto kept_read = fmt::format("SELECT {} FROM {}{}", base::join(names, ", "), view, candidate.order);
+        const auto refresh = fmt::format("REFRESH MATERIALIZED VIEW {}", view);
+        advice.alternatives = {kept_read, refresh};
+        advice.reasoning = fmt::format(
+            "The statement runs {}, takes {} each time ({} a day), and {:.1f} % of its calls had nothing "
+            "written to its tables since the call before: they gave the same rows again. A materialised view holds "
+            "them. In place of the statement run `{}`{}; after what writes its tables has run ({:.1f} times a day), "
+            "run `{}`. Grant SELECT on the view to the roles that run the statement.",
+            every_words(read.usual_gap_minutes), time_words(read.mean_ms), time_words(read.ms_per_day),
+            100 * read.unchanged, kept_read,
+            candidate.is_ordered && candidate.order.empty()
+                ? " (its order is by what it does not return: keep that in the view too, and order by it)"
+                : "",
+            read.changes_per_day, refresh);
         advice.served = {
             {candidate.query_hash, improvement, read.calls_per_day / 1440, base::Milliseconds{read.mean_ms}, 1}};
         advice.estimated_improvement_percent = improvement;
@@ -364,7 +211,7 @@ class ReadAdvisor {
         return std::clamp((read.unchanged - 0.8) / 0.2, 0.0, 1.0) * readings;
     }
 
-    static void add_evidence(advice::Advice& advice, const Candidate& candidate, const RepeatedRead& read,
+    static void add_evidence(advice::Advice& advice, const KeptRead& candidate, const RepeatedRead& read,
                              std::size_t writers) {
         std::vector<std::string> tables;
         for (const Relation* table : candidate.tables) tables.push_back(table->qualified_name());
@@ -389,8 +236,7 @@ class ReadAdvisor {
             "The number of rows returned stayed the same."};
         advice.evidence.not_checked = {
             "A materialised view is as fresh as its last refresh; whether readers may see rows of a minute ago is for "
-            "whoever owns them to say.",
-            "Row-level security of the tables does not reach what a view keeps."};
+            "whoever owns them to say."};
     }
 
     const patterns::DatabaseHistory& history_;

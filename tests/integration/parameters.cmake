@@ -18,3 +18,6 @@ pganalytics_integration_test(parameters_history
 pganalytics_integration_test(parameters_measured
   SOURCES parameters_measured_test.cpp
   LIBRARIES pganalytics_workflow store_fixture)
+pganalytics_integration_test(parameters_kept_reads
+  SOURCES parameters_kept_reads_test.cpp
+  LIBRARIES pganalytics_workflow test_cluster)
