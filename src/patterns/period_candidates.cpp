@@ -305,7 +305,7 @@ bool PeriodSearch::extend() {
 
 // What comes in may be merged with what is there and come in again: in some series, without end.
 void PeriodSearch::extend_to_the_end() {
-    constexpr std::size_t most = 2 * (maximum_groups + maximum_bends + maximum_steps);
+    constexpr std::size_t most = 5 * (maximum_groups + maximum_bends + maximum_steps);
     for (std::size_t round = 0; round < most && extend(); ++round) {
     }
 }
