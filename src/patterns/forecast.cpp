@@ -17,9 +17,10 @@ namespace {
 constexpr std::size_t minimum_known = 3;
 constexpr std::size_t most_windows = 28;
 constexpr std::size_t few_windows = 8;
-constexpr double weight_power = 6;     // of the inverse error
-constexpr double worst_in_mix = 1.35;  // times the best error
-constexpr double forgetting = 0.98;    // of a window's say per window back
+constexpr double weight_power = 6;      // of the inverse error, where many windows tell
+constexpr double windows_for_half = 4;  // of that power
+constexpr double worst_in_mix = 1.35;   // times the best error, where many windows tell
+constexpr double forgetting = 0.98;     // of a window's say per window back
 
 /// Gaps filled with the mean of the same place one season before and after, else by a straight line.
 std::vector<double> filled(std::span<const double> values, const std::vector<std::size_t>& seasons) {
@@ -62,6 +63,7 @@ class Forecaster {
 
     Forecast run() {
         choose_origins();
+        count_windows();
         try_methods();
         weigh();
         is_whole_ = rounding_helps();
@@ -86,27 +88,41 @@ class Forecaster {
     }
 
   private:
-    // Ends of training in the tail, newest first, a day apart: at the same time of day as the forecast to come.
+    // Ends of training in the tail, newest first, a day apart: at the same time of day as the forecast to come. A
+    // season of few samples (a year of months) leaves few windows, and there any start will do.
     void choose_origins() {
         const std::size_t n = history_.size();
         const std::size_t longest = seasons_.empty() ? 1 : seasons_.back();
-        stride_ = seasons_.empty() ? std::max<std::size_t>(1, horizon_ / 4) : seasons_.front();
+        const std::size_t quarter = std::max<std::size_t>(1, horizon_ / 4);
         for (const std::size_t least :
              {std::max(2 * n / 5, 3 * longest), 2 * longest + 24, std::max<std::size_t>(6, n / 2)}) {
-            origins_.clear();
-            for (std::size_t k = 0; k < most_windows; ++k) {
-                const std::size_t back = horizon_ + k * stride_;
-                if (back + least > n) break;
-                origins_.push_back(n - back);
-            }
+            place_origins(seasons_.empty() ? quarter : seasons_.front(), least);
+            if (origins_.size() < few_windows && longest <= 12) place_origins(quarter, least);
             if (origins_.size() >= 3) return;
         }
         // Too short to try whole horizons: shorter ones then stand for them.
         origins_.clear();
         stride_ = 1;
-        for (std::size_t back = 1; back < most_windows && back + std::max<std::size_t>(4, n / 2) <= n; ++back) {
-            origins_.push_back(n - back);
+        const std::size_t shortest = std::max<std::size_t>({4, n / 2, seasons_.empty() ? 0 : seasons_.front() + 2});
+        for (std::size_t back = 1; back < most_windows && back + shortest <= n; ++back) origins_.push_back(n - back);
+    }
+
+    void place_origins(std::size_t stride, std::size_t least) {
+        origins_.clear();
+        stride_ = stride;
+        for (std::size_t k = 0; k < most_windows; ++k) {
+            const std::size_t back = horizon_ + k * stride;
+            if (back + least > history_.size()) break;
+            origins_.push_back(history_.size() - back);
         }
+    }
+
+    // Windows that overlap are not so many.
+    void count_windows() {
+        double sum = 0;
+        for (std::size_t h = 0; h < horizon_; ++h)
+            sum += std::min(1.0, static_cast<double>(stride_) / static_cast<double>(h + 1));
+        windows_ = static_cast<double>(origins_.size()) * sum / static_cast<double>(horizon_);
     }
 
     void try_methods() {
@@ -146,13 +162,16 @@ class Forecaster {
         if (anchor_) pool_[*anchor_].weight += 1 - share_;
     }
 
-    [[nodiscard]] static std::vector<double> weights_by(const std::vector<double>& errors) {
+    // Few windows hardly tell one method from another, and then the plain mean of all is the better bet.
+    [[nodiscard]] std::vector<double> weights_by(const std::vector<double>& errors) const {
+        const double power = weight_power * windows_ / (windows_ + windows_for_half);
+        const double worst = worst_in_mix + 2 / (windows_ + 1);
         const double best = *std::min_element(errors.begin(), errors.end());
         std::vector<double> weights(errors.size(), 0.0);
         double sum = 0;
         for (std::size_t i = 0; i < errors.size(); ++i) {
-            if (errors[i] > worst_in_mix * best) continue;
-            weights[i] = best > 0 ? std::pow(best / errors[i], weight_power) : (errors[i] <= 0 ? 1.0 : 0.0);
+            if (errors[i] > worst * best) continue;
+            weights[i] = best > 0 ? std::pow(best / errors[i], power) : (errors[i] <= 0 ? 1.0 : 0.0);
             sum += weights[i];
         }
         for (double& weight : weights) weight /= sum;
@@ -213,7 +232,7 @@ class Forecaster {
         const double free = std::max(1.0, n * std::min(1.0, overlap));
         const double error = std::sqrt(squares / (n - 1) / free);
         const double score = error > 0 ? mean / error : (mean > 0 ? 2.0 : -1.0);
-        if (gains.size() < few_windows) return std::clamp((1 + score) / 3, 0.0, 1.0);
+        if (windows_ < few_windows) return std::clamp((2 + score) / 3, 0.0, 1.0);
         const bool wanders = pool_[anchor].method->name() == "naive";
         return std::clamp(wanders ? (score - 1) / 2 : (score + 1) / 2, 0.0, 1.0);
     }
@@ -336,6 +355,7 @@ class Forecaster {
     bool is_whole_ = false;  // forecasts are rounded
     std::vector<std::size_t> origins_;
     std::size_t stride_ = 1;  // from one to the next
+    double windows_ = 1;      // that stand for themselves
     std::vector<Tried> pool_;
     std::optional<std::size_t> anchor_;  // best simple method
     double share_ = 1;                   // of the mixture; the rest is the anchor's
@@ -363,7 +383,7 @@ std::vector<std::size_t> choose_seasons(std::span<const double> values, const Fo
     }
     std::sort(seasons.begin(), seasons.end());
     seasons.erase(std::unique(seasons.begin(), seasons.end()), seasons.end());
-    std::erase_if(seasons, [&](std::size_t season) { return season < 2 || 2 * season + 12 > values.size(); });
+    std::erase_if(seasons, [&](std::size_t season) { return season < 2 || season + season / 4 + 4 > values.size(); });
     return seasons;
 }
 

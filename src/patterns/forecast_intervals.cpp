@@ -1,17 +1,16 @@
 #include "patterns/forecast_intervals.hpp"
 
 #include <algorithm>
-#include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 
 namespace pganalytics::patterns {
 namespace {
 
-constexpr double forgetting = 0.97;        // of a window's say per window back
-constexpr double windows_in_prior = 4;     // that the smooth growth of the error counts for beside one step's own
-constexpr double doubt_in_liveliness = 1;  // ridge of its exponent, in squared logarithms
-constexpr double furthest_liveliness = 3;  // from the usual, up or down
+constexpr double forgetting = 0.97;          // of a window's say per window back
+constexpr double windows_in_prior = 4;       // that the smooth growth of the error counts for beside one step's own
+constexpr double doubt_in_liveliness = 0.3;  // ridge of its exponent, in squared logarithms
+constexpr double furthest_liveliness = 3;    // from the usual, up or down
 
 struct Moments {
     double weight = 0;
@@ -155,21 +154,61 @@ double weighted_quantile(std::vector<Score>& scores, double level) {
     return scores.back().value;
 }
 
-/// Errors that stand for themselves: those of windows that overlap do not.
-double independent_errors(const WindowErrors& windows, const std::vector<Moments>& moments) {
-    double sum = 0, steps = 0;
-    for (std::size_t h = 0; h < moments.size(); ++h) {
-        if (moments[h].weight <= 0) continue;
-        sum += moments[h].weight * std::min(1.0, static_cast<double>(windows.stride) / static_cast<double>(h + 1));
-        ++steps;
+/// Share of a window's errors that the steps ahead of one window have in common (intraclass correlation, Fisher 1925).
+double shared_in_window(const std::vector<std::vector<double>>& scores) {
+    double sum = 0, count = 0;
+    for (const std::vector<double>& window : scores) {
+        for (const double score : window) sum += score;
+        count += static_cast<double>(window.size());
     }
-    return steps > 0 ? sum / steps : 0;
+    const double mean = sum / count;
+    double between = 0, within = 0, windows = 0, squared_sizes = 0;
+    for (const std::vector<double>& window : scores) {
+        if (window.empty()) continue;
+        const auto size = static_cast<double>(window.size());
+        double own = 0;
+        for (const double score : window) own += score / size;
+        between += size * (own - mean) * (own - mean);
+        for (const double score : window) within += (score - own) * (score - own);
+        squared_sizes += size * size;
+        ++windows;
+    }
+    const double usual_size = windows > 1 ? (count - squared_sizes / count) / (windows - 1) : 1;
+    if (windows < 2 || count <= windows || usual_size <= 1) return 1;
+    const double of_windows = between / (windows - 1);
+    const double of_steps = within / (count - windows);
+    const double both = of_windows + (usual_size - 1) * of_steps;
+    return both > 0 ? std::clamp((of_windows - of_steps) / both, 0.0, 1.0) : 1;
 }
 
-double inflation(double level, double degrees) {
-    const double probability = (1 + level) / 2;
-    const double normal = boost::math::quantile(boost::math::normal(), probability);
-    return boost::math::quantile(boost::math::students_t(std::max(2.0, degrees)), probability) / normal;
+/// How many errors stand for themselves: those of one window go together, and windows that overlap are not so many.
+double independent_errors(const std::vector<std::vector<double>>& scores, const WindowErrors& windows,
+                          const std::vector<Moments>& moments) {
+    double sum = 0, ahead = 0, steps = 0;
+    for (std::size_t h = 0; h < moments.size(); ++h) {
+        if (moments[h].weight <= 0) continue;
+        sum += moments[h].weight;
+        ahead += moments[h].weight * static_cast<double>(h + 1);
+        ++steps;
+    }
+    if (steps <= 0) return 0;
+    const double apart = std::min(1.0, static_cast<double>(windows.stride) * sum / ahead);
+    return sum * apart / (1 + (steps - 1) * shared_in_window(scores));
+}
+
+double student_quantile(double level, double degrees) {
+    return boost::math::quantile(boost::math::students_t(std::max(1.5, degrees)), (1 + level) / 2);
+}
+
+/// The rank that covers `level` of one more error, kept inside what was seen; so few that it would lie outside, and the
+/// interval is stretched as Student's grows from where it would not.
+double conformal_factor(std::vector<Score>& scores, double level, double independent) {
+    const double highest = level + 0.7 * (1 - level);
+    const double wanted = level * (1 + 1 / independent);
+    const double factor = weighted_quantile(scores, std::min(wanted, highest));
+    if (wanted <= highest) return factor;
+    const double enough = level / (highest - level);
+    return factor * student_quantile(level, independent) / student_quantile(level, enough);
 }
 
 }  // namespace
@@ -181,18 +220,20 @@ HalfWidths half_widths(const WindowErrors& windows, std::size_t horizon) {
     const Liveliness liveliness = liveliness_factors(windows, scale);
     const std::vector<double> weights = window_weights(windows.errors.size());
     std::vector<Score> scores;
+    std::vector<std::vector<double>> of_window(windows.errors.size());
     for (std::size_t w = 0; w < windows.errors.size(); ++w) {
         for (std::size_t h = 0; h < std::min(horizon, windows.errors[w].size()); ++h) {
             const double error = windows.errors[w][h];
-            if (!std::isnan(error) && scale[h] > 0)
-                scores.push_back({std::abs(error) / (scale[h] * liveliness.of_window[w]), weights[w]});
+            if (std::isnan(error) || scale[h] <= 0) continue;
+            of_window[w].push_back(std::abs(error) / (scale[h] * liveliness.of_window[w]));
+            scores.push_back({of_window[w].back(), weights[w]});
         }
     }
     HalfWidths result{std::vector<double>(horizon, 0.0), std::vector<double>(horizon, 0.0)};
     if (scores.empty()) return result;
-    const double degrees = independent_errors(windows, moments);
-    const double wide = weighted_quantile(scores, 0.95) * inflation(0.95, degrees);
-    const double narrow = std::min(wide, weighted_quantile(scores, 0.80) * inflation(0.80, degrees));
+    const double independent = independent_errors(of_window, windows, moments);
+    const double wide = conformal_factor(scores, 0.95, independent);
+    const double narrow = std::min(wide, conformal_factor(scores, 0.80, independent));
     for (std::size_t h = 0; h < horizon; ++h) {
         result.of_80[h] = narrow * scale[h] * liveliness.now;
         result.of_95[h] = wide * scale[h] * liveliness.now;
@@ -205,8 +246,8 @@ HalfWidths half_widths_of_walk(double step, std::size_t steps_known, std::size_t
     const auto degrees = static_cast<double>(steps_known);
     for (std::size_t h = 0; h < horizon; ++h) {
         const double scale = step * std::sqrt(static_cast<double>(h + 1));
-        result.of_80.push_back(1.2816 * inflation(0.80, degrees) * scale);
-        result.of_95.push_back(1.96 * inflation(0.95, degrees) * scale);
+        result.of_80.push_back(student_quantile(0.80, degrees) * scale);
+        result.of_95.push_back(student_quantile(0.95, degrees) * scale);
     }
     return result;
 }

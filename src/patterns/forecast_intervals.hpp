@@ -4,8 +4,8 @@
 // Split conformal prediction over windows (Stankevičiūtė, Alaa and van der Schaar 2021) with scores divided by what is
 // known beforehand: the usual error so many steps ahead, and how lively the series was just before (locally weighted
 // conformal prediction, Lei et al. 2018). Newer windows count for more (Barber, Candès, Ramdas and Tibshirani 2023).
-// Few independent errors ask for more than their quantile: Student's quantile with as many degrees of freedom stands to
-// the normal one as the interval to it. No distribution is assumed beyond that.
+// The rank is that of one more error among as many as stand for themselves: the errors of one window go together, by
+// their intraclass correlation. Where so few do that the rank lies beyond them, Student's quantile tells how much more.
 //
 // Same unit as the series. Pure functions, thread-safe.
 

@@ -49,6 +49,20 @@ class Naive final : public ForecastMethod {
     }
 };
 
+/// The last value and the mean change of all history.
+class Drift final : public ForecastMethod {
+  public:
+    std::string name() const override { return "drift"; }
+    std::size_t minimum_history() const override { return 4; }
+    void fit(std::span<const double>) override {}
+    std::vector<double> predict(std::span<const double> history, std::size_t horizon) const override {
+        const double slope = (history.back() - history.front()) / static_cast<double>(history.size() - 1);
+        std::vector<double> result(horizon);
+        for (std::size_t h = 0; h < horizon; ++h) result[h] = history.back() + static_cast<double>(h + 1) * slope;
+        return result;
+    }
+};
+
 class SeasonalNaive final : public ForecastMethod {
   public:
     explicit SeasonalNaive(std::size_t season) : season_(season) {}
@@ -332,6 +346,7 @@ class OnLogScale final : public ForecastMethod {
 std::vector<std::unique_ptr<ForecastMethod>> forecast_pool(const std::vector<std::size_t>& seasons, bool is_positive) {
     std::vector<std::unique_ptr<ForecastMethod>> pool;
     pool.push_back(std::make_unique<Naive>());
+    pool.push_back(std::make_unique<Drift>());
     pool.push_back(std::make_unique<Theta>(1));
     pool.push_back(make_smoothing({}));
     for (const std::size_t season : seasons) {
@@ -352,6 +367,12 @@ std::vector<std::unique_ptr<ForecastMethod>> forecast_pool(const std::vector<std
         if (seasons.size() > 1) pool.push_back(make_smoothing({seasons.front(), seasons.back()}));
     }
     if (is_positive) {
+        const std::size_t season = seasons.empty() ? 1 : seasons.front();
+        pool.push_back(std::make_unique<OnLogScale>(std::make_unique<Theta>(season)));
+        if (seasons.size() != 1) {
+            pool.push_back(std::make_unique<OnLogScale>(
+                make_smoothing(seasons.empty() ? std::vector<std::size_t>{} : std::vector<std::size_t>{season})));
+        }
         pool.push_back(std::make_unique<OnLogScale>(std::make_unique<SeasonalAutoregression>(seasons)));
         if (!seasons.empty()) pool.push_back(std::make_unique<OnLogScale>(make_smoothing({seasons.back()})));
         if (seasons.size() > 1) {

@@ -96,24 +96,32 @@ class Smoothing final : public ForecastMethod {
     // Seasons from the first cycles: the longer one takes what the shorter one leaves.
     [[nodiscard]] State initial_state(std::span<const double> history) const {
         State state;
-        const std::size_t span =
-            seasons_.empty() ? std::min<std::size_t>(history.size(), 6) : std::min(history.size(), 2 * seasons_.back());
-        state.level = median({history.begin(), history.begin() + static_cast<std::ptrdiff_t>(span)});
-        if (!seasons_.empty()) {
-            state.level = std::accumulate(history.begin(), history.begin() + static_cast<std::ptrdiff_t>(span), 0.0) /
-                          static_cast<double>(span);
-            state.first = means_by_place(history.first(span), seasons_[0], state.level, nullptr);
-        }
-        if (seasons_.size() > 1)
-            state.second = means_by_place(history.first(span), seasons_[1], state.level, &state.first);
+        const std::size_t span = seasons_.empty() ? std::min<std::size_t>(history.size(), 10)
+                                                  : std::min(history.size(), 2 * seasons_.back());
+        state.slope = initial_slope(history.first(span));
+        const double mean = std::accumulate(history.begin(), history.begin() + static_cast<std::ptrdiff_t>(span), 0.0) /
+                            static_cast<double>(span);
+        state.level = mean - state.slope * static_cast<double>(span + 1) / 2;
+        if (!seasons_.empty()) state.first = means_by_place(history.first(span), seasons_[0], state, nullptr);
+        if (seasons_.size() > 1) state.second = means_by_place(history.first(span), seasons_[1], state, &state.first);
         return state;
     }
 
-    static std::vector<double> means_by_place(std::span<const double> values, std::size_t season, double level,
+    // From the first half of the span to the second; where there are seasons, each holds whole ones.
+    [[nodiscard]] double initial_slope(std::span<const double> values) const {
+        const std::size_t half = values.size() / 2;
+        if (half == 0 || (!seasons_.empty() && values.size() < 2 * seasons_.back())) return 0;
+        const double earlier = std::accumulate(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(half), 0.0);
+        const double later = std::accumulate(values.end() - static_cast<std::ptrdiff_t>(half), values.end(), 0.0);
+        return (later - earlier) / static_cast<double>(half * (values.size() - half));
+    }
+
+    static std::vector<double> means_by_place(std::span<const double> values, std::size_t season, const State& line,
                                               const std::vector<double>* inner) {
         std::vector<double> result(season, 0.0);
         std::vector<std::size_t> counts(season, 0);
         for (std::size_t t = 0; t < values.size(); ++t) {
+            const double level = line.level + line.slope * static_cast<double>(t + 1);
             result[t % season] += values[t] - level - (inner != nullptr ? (*inner)[t % inner->size()] : 0.0);
             ++counts[t % season];
         }
