@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numbers>
+#include <utility>
 
 #include "prediction/quantiles.hpp"
 
@@ -20,9 +22,15 @@ constexpr int deciles = 10;
 constexpr double smallest_noise = 0.05;
 /// One interval counts as so many standard deviations at most.
 constexpr double most_of_one = 3;
-/// Normal times are remembered over about so many intervals.
-constexpr double memory = 2000;
+/// Noise is remembered over about so many intervals, the level over fewer: it follows the hours of a day.
+constexpr double memory = 2000, level_memory = 300;
 constexpr double deviation_a_mean = 1.2533;
+/// Sums of so many of the latest intervals are looked at: fewer are no lasting change whatever they show.
+constexpr std::size_t shortest_window = 5, longest_window = 20;
+/// Of an error to the one before, at most; and so many errors of normal noise and no resemblance are taken for known.
+constexpr double most_resemblance = 0.8, prior_errors = 10;
+/// However long intervals are.
+constexpr double fewest_between_alarms = 500;
 
 double smoothed(double share, double samples, std::size_t bins) {
     return (share * samples + pseudo_count) / (samples + pseudo_count * static_cast<double>(bins));
@@ -111,6 +119,27 @@ base::Result<FeatureSpread> FeatureSpread::from_json(const nlohmann::json& json)
     return spread;
 }
 
+double ErrorDrift::in_noise(double log_error) const {
+    return std::clamp((log_error - level_) / noise_, -most_of_one, most_of_one);
+}
+
+double ErrorDrift::threshold() const {
+    const double days = std::chrono::duration<double>(latest_ - begun_).count() / 86'400;
+    const double run_length =
+        days > 0 ? std::max(fewest_between_alarms, options_.days_between_false_alarms * (intervals_ - 1) / days)
+                 : options_.run_length;
+    // √(2π) exp(c²/2) / (c ∫ x ν(x)² dx), ν(x) ≈ exp(−0.583 x), x from c/√longest to c/√shortest, solved for c.
+    constexpr double decay = 2 * 0.583;
+    const auto tail = [](double x) { return std::exp(-decay * x) * (x / decay + 1 / (decay * decay)); };
+    double c = 4;
+    for (int round = 0; round < 8; ++round) {
+        const double integral = tail(c / std::sqrt(static_cast<double>(longest_window))) -
+                                tail(c / std::sqrt(static_cast<double>(shortest_window)));
+        c = std::sqrt(2 * std::log(run_length * c * integral / std::sqrt(2 * std::numbers::pi)));
+    }
+    return c;
+}
+
 void ErrorDrift::learn(double log_error) {
     if (weight_ == 0) {
         first_.push_back(log_error);
@@ -119,72 +148,102 @@ void ErrorDrift::learn(double log_error) {
         double distance = 0;
         for (const double error : first_) distance += std::abs(error - level_) / static_cast<double>(first_.size());
         noise_ = std::max(smallest_noise, deviation_a_mean * distance);
-        weight_ = static_cast<double>(first_.size());
-        first_.clear();
+        for (const double error : std::exchange(first_, {})) learn_shape(error);
+        level_weight_ = weight_;
         return;
     }
-    weight_ = std::min(weight_ + 1, memory);
-    const double step = std::clamp(log_error - level_, -most_of_one * noise_, most_of_one * noise_);
-    level_ += step / weight_;
+    learn_shape(log_error);
+    level_weight_ = std::min(level_weight_ + 1, level_memory);
+    const double step = noise_ * in_noise(log_error);
+    level_ += step / level_weight_;
     noise_ = std::max(smallest_noise, noise_ + (deviation_a_mean * std::abs(step) - noise_) / weight_);
 }
 
-std::optional<double> ErrorDrift::observe(double log_error) {
+void ErrorDrift::learn_shape(double log_error) {
+    const double error = in_noise(log_error), keep = weight_ < memory ? 1 : 1 - 1 / memory;
+    weight_ = std::min(weight_ + 1, memory);
+    products_ = keep * products_ + error * last_;
+    squares_ = keep * squares_ + error * error;
+    last_ = error;
+}
+
+std::optional<ErrorDrift::Shift> ErrorDrift::observe(double log_error, base::Timestamp at) {
     if (!std::isfinite(log_error)) return std::nullopt;
+    if (intervals_ == 0) begun_ = at;
+    latest_ = std::max(latest_, at);
+    ++intervals_;
     if (weight_ == 0) {
         learn(log_error);
         return std::nullopt;
     }
-    const double error = std::clamp((log_error - level_) / noise_, -most_of_one, most_of_one);
-    // Half the shift looked for is the allowance that finds it soonest (Moustakides 1986); what is not yet known of the
-    // normal level is allowed for too.
-    const double half = std::clamp(options_.shift / noise_ / 2, 0.25, 1.6);
-    const double allowance = half + 1 / std::sqrt(weight_);
-    // Siegmund's approximation (1985) of the time between false alarms, solved for the threshold; two sides share it.
-    constexpr double overshoot = 1.166;
-    const double threshold = std::log(4 * half * half * options_.run_length + 1) / (2 * half) - overshoot;
-    above_ = std::max(0.0, above_ + error - allowance);
-    below_ = std::max(0.0, below_ - error - allowance);
-    since_above_ = above_ > 0 ? since_above_ + 1 : 0;
-    since_below_ = below_ > 0 ? since_below_ + 1 : 0;
-    sum_above_ = above_ > 0 ? sum_above_ + log_error - level_ : 0;
-    sum_below_ = below_ > 0 ? sum_below_ + log_error - level_ : 0;
-    if (above_ > threshold || below_ > threshold) {
-        const double shift = above_ > threshold ? sum_above_ / since_above_ : sum_below_ / since_below_;
-        *this = ErrorDrift(options_);
-        return shift;
+    window_.push_back(log_error);
+    if (window_.size() > longest_window) {
+        learn(window_.front());
+        window_.pop_front();
     }
-    // What may be the beginning of a change must not become normal.
-    if (std::max(above_, below_) < threshold / 2) learn(log_error);
-    return std::nullopt;
+    const double resemblance = std::clamp(products_ / (squares_ + prior_errors), 0.0, most_resemblance);
+    // Of few errors noise is not well known either.
+    const double variance = (squares_ + prior_errors) / (weight_ + prior_errors) * (1 + prior_errors / weight_);
+    const double least = threshold();
+    double sum = 0, wander = 0, echo = 0, power = 1, furthest = 0;
+    Shift shift;
+    std::vector<double> latest;
+    for (std::size_t length = 1; length <= window_.size(); ++length) {
+        latest.push_back(window_[window_.size() - length]);
+        sum += in_noise(latest.back());
+        // Of a first-order autoregression: each further error adds itself and twice what it shares with the others.
+        wander += 1 + 2 * echo;
+        power *= resemblance;
+        echo += power;
+        if (length < shortest_window) continue;
+        const auto count = static_cast<double>(length);
+        // What is not yet known of the normal level wanders along.
+        const double far = std::abs(sum) / std::sqrt(variance * wander * (1 + count / level_weight_));
+        if (far <= std::max(least, furthest)) continue;
+        // By their median: a single wild interval is no lasting change.
+        const double by = median(latest) - level_;
+        if (std::abs(by) < options_.least_shift) continue;
+        furthest = far;
+        shift = {by, length};
+    }
+    if (furthest == 0) return std::nullopt;
+    level_ += shift.log_factor;
+    level_weight_ = static_cast<double>(shift.intervals);
+    window_.clear();
+    return shift;
 }
 
 nlohmann::json ErrorDrift::to_json() const {
-    return {{"options", {options_.shift, options_.run_length, options_.learn}},
-            {"first", first_},
-            {"normal", {level_, noise_, weight_}},
-            {"above", {above_, sum_above_, since_above_}},
-            {"below", {below_, sum_below_, since_below_}}};
+    return {
+        {"options", {options_.least_shift, options_.days_between_false_alarms, options_.run_length, options_.learn}},
+        {"first", first_},
+        {"window", window_},
+        {"normal", {level_, noise_, weight_, level_weight_}},
+        {"shape", {last_, products_, squares_}},
+        {"times", {begun_.time_since_epoch().count(), latest_.time_since_epoch().count(), intervals_}}};
 }
 
 base::Result<ErrorDrift> ErrorDrift::from_json(const nlohmann::json& json) {
     ErrorDrift drift;
     try {
         const auto& options = json.at("options");
-        drift.options_ = {options.at(0).get<double>(), options.at(1).get<double>(), options.at(2).get<std::size_t>()};
+        drift.options_ = {options.at(0).get<double>(), options.at(1).get<double>(), options.at(2).get<double>(),
+                          options.at(3).get<std::size_t>()};
         drift.first_ = json.at("first").get<std::vector<double>>();
+        drift.window_ = json.at("window").get<std::deque<double>>();
         const auto& normal = json.at("normal");
         drift.level_ = normal.at(0).get<double>();
         drift.noise_ = normal.at(1).get<double>();
         drift.weight_ = normal.at(2).get<double>();
-        const auto& above = json.at("above");
-        drift.above_ = above.at(0).get<double>();
-        drift.sum_above_ = above.at(1).get<double>();
-        drift.since_above_ = above.at(2).get<int>();
-        const auto& below = json.at("below");
-        drift.below_ = below.at(0).get<double>();
-        drift.sum_below_ = below.at(1).get<double>();
-        drift.since_below_ = below.at(2).get<int>();
+        drift.level_weight_ = normal.at(3).get<double>();
+        const auto& shape = json.at("shape");
+        drift.last_ = shape.at(0).get<double>();
+        drift.products_ = shape.at(1).get<double>();
+        drift.squares_ = shape.at(2).get<double>();
+        const auto& times = json.at("times");
+        drift.begun_ = base::Timestamp(std::chrono::microseconds(times.at(0).get<std::int64_t>()));
+        drift.latest_ = base::Timestamp(std::chrono::microseconds(times.at(1).get<std::int64_t>()));
+        drift.intervals_ = times.at(2).get<double>();
     } catch (const nlohmann::json::exception&) {
         return base::Error{base::ErrorCode::fix_input,
                            "The stored state of a drift detector is damaged",

@@ -7,6 +7,7 @@
 // statements are alike in it (Smyth 2004), and the model's own error is scaled by what predicted past runs best, so
 // that a model that knows less than the past does not pull answers away from it.
 //
+// Runs from before a lasting change of a statement's times (drift.hpp) say nothing of it any more and are forgotten.
 // Newer runs count more where that predicted the next run better in the past. Where the model tells runs of one
 // statement apart (other literals, load), only what it leaves over is averaged, as far as that helped.
 // Runs that began with a cold cache and with a warm one have a place and a noise each. From the one place the other is
@@ -128,6 +129,7 @@ class History {
 
     void add_runs(const std::vector<PastRun>& past);
     void choose_slopes();
+    void forget_what_moved();
     void choose_half_life();
     void measure_noise();
     void measure_transfer();

@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 
+#include "prediction/drift.hpp"
 #include "prediction/history.hpp"
 #include "prediction/history_parts.hpp"
 #include "prediction/quantiles.hpp"
@@ -46,6 +47,7 @@ History History::learn(const std::vector<PastRun>& past, double level) {
     // Slopes are judged by a model as blind to the group as it is to what comes; so they err towards trust in the past.
     history.add_runs(past);
     history.choose_slopes();
+    history.forget_what_moved();
     history.choose_half_life();
     history.measure_noise();
     history.measure_transfer();
@@ -106,6 +108,22 @@ void History::choose_slopes() {
     }
     found_.statement_slope = slopes[simplest_good(within)];
     found_.template_slope = slopes[simplest_good(between)];
+}
+
+void History::forget_what_moved() {
+    if (!timed_) return;
+    for (auto& [name, statement] : statements_) {
+        for (auto& cell : statement.runs) {
+            ErrorDrift drift;
+            std::size_t begin = 0;
+            for (std::size_t k = 0; k < cell.size(); ++k) {
+                const auto& run = cell[k];
+                const auto shift = drift.observe(run.log_ms - found_.statement_slope * run.model_log_ms, run.at);
+                if (shift) begin = k + 1 - std::min(shift->intervals, k + 1);
+            }
+            cell.erase(cell.begin(), cell.begin() + static_cast<std::ptrdiff_t>(begin));
+        }
+    }
 }
 
 void History::choose_half_life() {

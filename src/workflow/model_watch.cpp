@@ -57,9 +57,9 @@ std::optional<double> ModelWatch::observe(const std::string& statement, const pr
     ++intervals_;
     auto& own = statements_[statement];
     own.seen_at = at;
-    const auto shift = own.errors.observe(log_ms - said.center);
+    const auto shift = own.errors.observe(log_ms - said.center, at);
     if (statements_.size() > most_statements) forget_the_oldest();
-    return shift;
+    return shift ? std::optional(shift->log_factor) : std::nullopt;
 }
 
 void ModelWatch::forget_the_oldest() {
