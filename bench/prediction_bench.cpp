@@ -9,6 +9,7 @@
 #include "prediction/history.hpp"
 #include "prediction/lru_cache.hpp"
 #include "prediction/model.hpp"
+#include "prediction/training.hpp"
 #include "prediction/tree_learner.hpp"
 
 namespace {
@@ -128,6 +129,32 @@ void train_whole(benchmark::State& state) {
     state.SetLabel(std::string(to_string(options.type)));
 }
 BENCHMARK(train_whole)->ArgsProduct({{0, 1, 2, 3}, {1000}})->Iterations(1)->Unit(benchmark::kSecond);
+BENCHMARK(train_whole)->ArgsProduct({{2, 3}, {20'000}})->Iterations(1)->Unit(benchmark::kSecond);
+
+/// What training does once where tuning does it for each fold and once more for all: both bases, and every correction
+/// that the type is made of.
+void fit_once(benchmark::State& state) {
+    const auto all = rows_of(made_up(static_cast<std::size_t>(state.range(1))));
+    const auto type = static_cast<ModelType>(state.range(0));
+    const auto recipe = recipe_for(type, all.rows.rows(), 1, 1);
+    std::vector<double> cost;
+    for (std::size_t i = 0; i < all.rows.rows(); ++i) cost.push_back(all.rows.row(i)[total_cost_feature()]);
+    for (auto _ : state) {
+        const auto cost_fit = fit_cost(cost, all.target, all.weight);
+        const auto work = WorkFit::fit(all.rows, all.target, all.weight, static_cast<double>(all.rows.rows()));
+        for (const auto& candidate : recipe.candidates) {
+            std::vector<double> left;
+            for (std::size_t i = 0; i < all.rows.rows(); ++i) {
+                left.push_back(all.target[i] -
+                               (candidate.work ? work.log_ms(all.rows.row(i)) : cost_fit.log_ms(cost[i])));
+            }
+            benchmark::DoNotOptimize(learn_correction(candidate, all.rows, left, all.weight));
+        }
+    }
+    state.SetLabel(std::string(to_string(type)));
+}
+BENCHMARK(fit_once)->ArgsProduct({{0, 1, 2, 3}, {1000}})->Iterations(1)->Unit(benchmark::kSecond);
+BENCHMARK(fit_once)->Args({3, 100'000})->Iterations(1)->Unit(benchmark::kSecond);
 
 void fit_boosted_trees(benchmark::State& state) {
     const auto all = rows_of(made_up(static_cast<std::size_t>(state.range(0))));
