@@ -79,8 +79,12 @@ double ErrorDistribution::share_within(double low, double high) const {
     return std::max(0.0, share_below(high) - share_below(low));
 }
 
+double ErrorDistribution::probability_within(double low, double high) const {
+    return confidence_.at(share_within(low, high));
+}
+
 nlohmann::json ErrorDistribution::to_json() const {
-    return {{"ratio", ratio_}, {"reached", reached_}, {"units", units_}};
+    return {{"ratio", ratio_}, {"reached", reached_}, {"units", units_}, {"confidence", confidence_.to_json()}};
 }
 
 base::Result<ErrorDistribution> ErrorDistribution::from_json(const nlohmann::json& json) {
@@ -91,6 +95,7 @@ base::Result<ErrorDistribution> ErrorDistribution::from_json(const nlohmann::jso
         distribution.ratio_ = json.at("ratio").get<std::vector<double>>();
         distribution.reached_ = json.at("reached").get<std::vector<double>>();
         distribution.units_ = json.at("units").get<double>();
+        PGANALYTICS_ASSIGN(distribution.confidence_, ConfidenceScale::from_json(json.at("confidence")));
     } catch (const nlohmann::json::exception&) {
         return damaged;
     }

@@ -7,9 +7,11 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
+#include "prediction/confidence_scale.hpp"
 
 namespace pganalytics::prediction {
 
@@ -27,6 +29,10 @@ class ErrorDistribution {
     [[nodiscard]] Reach reach(double level) const;
     /// Share of ratios in [low, high], linear between those known.
     [[nodiscard]] double share_within(double low, double high) const;
+    /// The probability of an error in [low, high]: the share of ratios there, corrected by how often such shares came
+    /// true once that was learned.
+    [[nodiscard]] double probability_within(double low, double high) const;
+    void calibrate(ConfidenceScale confidence) { confidence_ = std::move(confidence); }
     [[nodiscard]] double units() const { return units_; }
 
     [[nodiscard]] nlohmann::json to_json() const;
@@ -40,6 +46,7 @@ class ErrorDistribution {
     std::vector<double> ratio_;    ///< rising
     std::vector<double> reached_;  ///< cumulative weight, to 1
     double units_ = 0;
+    ConfidenceScale confidence_;
 };
 
 }  // namespace pganalytics::prediction

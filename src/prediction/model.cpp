@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::array types{ModelType::linear_regression, ModelType::decision_tree, ModelType::random_forest,
                            ModelType::gradient_boosting};
-constexpr int format_version = 4;
+constexpr int format_version = 5;
 constexpr std::string_view magic = "pganalytics-model";
 
 std::vector<float> as_floats(std::span<const double> values) {
@@ -51,7 +51,7 @@ base::Result<ModelType> parse_model_type(std::string_view name) {
 LogPrediction around(double center, double spread, const ErrorDistribution& errors, double level) {
     const auto reach = errors.reach(level);
     return {center, center - reach.down * spread, center + reach.up * spread, spread,
-            errors.share_within(std::log(0.7) / spread, std::log(1.3) / spread)};
+            errors.probability_within(std::log(0.7) / spread, std::log(1.3) / spread)};
 }
 
 bool too_wide(const LogPrediction& prediction) {

@@ -212,6 +212,7 @@ class Trainer {
             ratio[i] /= scale_.at(unseen_[i]);
         }
         errors_ = ErrorDistribution(ratio, importance_, units);
+        calibrate_confidence(errors_, ratio, unseen_spread_, importance_);
         calibrate_levelled();
     }
 
@@ -221,17 +222,32 @@ class Trainer {
         for (std::size_t i = 0; i < target_.size(); ++i)
             runs.push_back({groups_[i], templates_[i], target_[i], unseen_[i]});
         const auto shifts = shifts_of_other_half(runs, options_.seed);
-        std::vector<double> ratio, weight;
+        std::vector<double> ratio, spread, weight;
         std::set<std::string> statements;
         for (std::size_t i = 0; i < target_.size(); ++i) {
             if (shifts[i] == 0) continue;
             ratio.push_back((target_[i] - unseen_[i] - shifts[i]) / unseen_spread_[i]);
+            spread.push_back(unseen_spread_[i]);
             weight.push_back(importance_[i]);
             statements.insert(groups_[i] + '\n' + templates_[i]);
         }
         // A tenth must be able to miss on both sides before anything else is promised than without a level.
-        if (statements.size() >= 40)
-            levelled_errors_ = ErrorDistribution(ratio, weight, static_cast<double>(statements.size()));
+        if (statements.size() < 40) return;
+        levelled_errors_ = ErrorDistribution(ratio, weight, static_cast<double>(statements.size()));
+        calibrate_confidence(levelled_errors_, ratio, spread, weight);
+    }
+
+    /// What `errors` promise of each sample, against whether it was kept.
+    static void calibrate_confidence(ErrorDistribution& errors, const std::vector<double>& ratio,
+                                     const std::vector<double>& spread, const std::vector<double>& weight) {
+        const double low = std::log(0.7), high = std::log(1.3);
+        std::vector<double> said, kept;
+        for (std::size_t i = 0; i < ratio.size(); ++i) {
+            const double error = ratio[i] * spread[i];
+            said.push_back(errors.share_within(low / spread[i], high / spread[i]));
+            kept.push_back(error >= low && error <= high ? 1 : 0);
+        }
+        errors.calibrate(ConfidenceScale::fit(said, kept, weight, errors.units()));
     }
 
     [[nodiscard]] Ridge fit_spread(const std::vector<double>& sizes, int left_out) const {
