@@ -25,20 +25,53 @@ Design new_design(Index rows, Index columns) {
     return {buffer.data(), rows, columns};
 }
 
-// e^{iωt} by rotation, set right every 256 samples: sin and cos for each sample would cost more than the fit.
-void fill_wave(Design& design, Index column, double frequency) {
-    const double omega = 2 * std::numbers::pi * frequency;
-    const std::complex<double> turn(std::cos(omega), std::sin(omega));
-    std::complex<double> now(1, 0);
-    for (Index t = 0; t < design.rows(); ++t) {
-        if (t % 256 == 0) {
-            const double angle = omega * static_cast<double>(t);
-            now = {std::cos(angle), std::sin(angle)};
+// e^{-iωt} for four neighbouring samples at once: one rotation waits for the one before, four do not.
+class Rotation {
+  public:
+    static constexpr std::size_t lanes = 4;
+
+    Rotation(double omega, std::size_t from, std::complex<double> amplitude = 1) {
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+            const std::complex<double> at = amplitude * std::polar(1.0, -omega * static_cast<double>(from + lane));
+            real[lane] = at.real();
+            imaginary[lane] = at.imag();
         }
-        design(t, column) = now.real();
-        design(t, column + 1) = now.imag();
-        now = {now.real() * turn.real() - now.imag() * turn.imag(),
-               now.real() * turn.imag() + now.imag() * turn.real()};
+        const std::complex<double> turn = std::polar(1.0, -omega * static_cast<double>(lanes));
+        turn_real_ = turn.real();
+        turn_imaginary_ = turn.imag();
+    }
+    void advance() {
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+            const double next = real[lane] * turn_real_ - imaginary[lane] * turn_imaginary_;
+            imaginary[lane] = real[lane] * turn_imaginary_ + imaginary[lane] * turn_real_;
+            real[lane] = next;
+        }
+    }
+
+    std::array<double, lanes> real{};
+    std::array<double, lanes> imaginary{};
+
+  private:
+    double turn_real_ = 0;
+    double turn_imaginary_ = 0;
+};
+
+void fill_wave(Design& design, Index column, double frequency) {
+    Rotation now(2 * std::numbers::pi * frequency, 0);
+    double* cosine = design.col(column).data();
+    double* sine = design.col(column + 1).data();
+    const auto n = static_cast<std::size_t>(design.rows());
+    std::size_t t = 0;
+    for (; t + Rotation::lanes <= n; t += Rotation::lanes) {
+        for (std::size_t lane = 0; lane < Rotation::lanes; ++lane) {
+            cosine[t + lane] = now.real[lane];
+            sine[t + lane] = -now.imaginary[lane];
+        }
+        now.advance();
+    }
+    for (std::size_t lane = 0; t < n; ++t, ++lane) {
+        cosine[t] = now.real[lane];
+        sine[t] = -now.imaginary[lane];
     }
 }
 
@@ -84,15 +117,80 @@ void add_ridge(Matrix& gram, Index rows) {
     gram.diagonal().array() += 1e-7 * static_cast<double>(rows);
 }
 
-Matrix gram_of(const DesignPart& design) {
+// Sums of products of two waves over all samples, in closed form: those are sums of waves of the sum and of the
+// difference of their frequencies, and each such sum is Dirichlet's kernel. Sines of sums come from the addition
+// theorems, so that a pair of waves costs twenty products, whatever the length of the series.
+class WaveProducts {
+  public:
+    explicit WaveProducts(Index size) : size_(static_cast<double>(size)) {}
+
+    void add(double frequency) {
+        const double half = std::numbers::pi * frequency;
+        waves_.push_back({Turn(half), Turn(size_ * half), Turn((size_ - 1) * half)});
+    }
+    // Lower triangle, from `column` on.
+    void fill(Matrix& gram, Index column) const {
+        for (std::size_t i = 0; i < waves_.size(); ++i) {
+            const Index row = column + 2 * static_cast<Index>(i);
+            for (std::size_t j = 0; j <= i; ++j) {
+                const Index at = column + 2 * static_cast<Index>(j);
+                const std::complex<double> sum = kernel(waves_[i], waves_[j], 1);
+                const std::complex<double> difference = kernel(waves_[i], waves_[j], -1);
+                gram(row, at) = (difference.real() + sum.real()) / 2;
+                gram(row + 1, at + 1) = (difference.real() - sum.real()) / 2;
+                gram(row + 1, at) = (sum.imag() + difference.imag()) / 2;
+                gram(row, at + 1) = (sum.imag() - difference.imag()) / 2;
+            }
+        }
+    }
+
+  private:
+    struct Turn {
+        explicit Turn(double angle) : cosine(std::cos(angle)), sine(std::sin(angle)) {}
+        double cosine;
+        double sine;
+    };
+    struct Wave {
+        Turn half;    // ω/2
+        Turn whole;   // nω/2
+        Turn middle;  // (n − 1)ω/2
+    };
+    static double cosine(const Turn& a, const Turn& b, double sign) {
+        return a.cosine * b.cosine - sign * a.sine * b.sine;
+    }
+    static double sine(const Turn& a, const Turn& b, double sign) {
+        return a.sine * b.cosine + sign * a.cosine * b.sine;
+    }
+    // Σ e^{i(ω_a ± ω_b)t}
+    [[nodiscard]] std::complex<double> kernel(const Wave& a, const Wave& b, double sign) const {
+        constexpr double hardly_apart = 1e-7;
+        const double below = sine(a.half, b.half, sign);
+        const double height = std::abs(below) > hardly_apart
+                                  ? sine(a.whole, b.whole, sign) / below
+                                  : size_ * cosine(a.whole, b.whole, sign) / cosine(a.half, b.half, sign);
+        return {height * cosine(a.middle, b.middle, sign), height * sine(a.middle, b.middle, sign)};
+    }
+
+    double size_;
+    std::vector<Wave> waves_;
+};
+
+// Lower triangle of the products of all columns: the trend's by multiplication, the waves' in closed form.
+Matrix gram_of(const DesignPart& design, Index trends, const std::vector<HarmonicGroup>& groups) {
     Matrix gram = Matrix::Zero(design.cols(), design.cols());
-    gram.selfadjointView<Eigen::Lower>().rankUpdate(design.transpose());
+    gram.leftCols(trends).noalias() = design.transpose() * design.leftCols(trends);
+    WaveProducts products(design.rows());
+    for (const HarmonicGroup& group : groups) {
+        for (const int harmonic : group.harmonics) products.add(group.frequency * harmonic);
+    }
+    products.fill(gram, trends);
     return gram;
 }
 
-Vector solve(const DesignPart& design, std::span<const double> values) {
+Vector solve(const DesignPart& design, std::span<const double> values, Index trends,
+             const std::vector<HarmonicGroup>& groups) {
     const Eigen::Map<const Vector> target(values.data(), static_cast<Index>(values.size()));
-    Matrix gram = gram_of(design);
+    Matrix gram = gram_of(design, trends, groups);
     add_ridge(gram, design.rows());
     return gram.selfadjointView<Eigen::Lower>().ldlt().solve(design.transpose() * target);
 }
@@ -112,7 +210,7 @@ HarmonicFit HarmonicModel::fit(std::span<const double> values) const {
     Design design = new_design(static_cast<Index>(size_), trends + wave_columns(groups));
     fill_trend(design, trend);
     fill_waves(design, trends, groups);
-    const Vector coefficients = solve(design, values);
+    const Vector coefficients = solve(design, values, trends, groups);
 
     HarmonicFit result;
     const auto part = [&](Index first, Index count) {
@@ -140,7 +238,7 @@ double HarmonicModel::refine(std::span<const double> values) {
     const Eigen::Map<const Vector> target(values.data(), static_cast<Index>(size_));
     const DesignPart plain = design.leftCols(trends + waves);
     Matrix gram = Matrix::Zero(design.cols(), design.cols());
-    gram.topLeftCorner(plain.cols(), plain.cols()) = gram_of(plain);
+    gram.topLeftCorner(plain.cols(), plain.cols()) = gram_of(plain, trends, groups);
     Vector products(design.cols());
     products.head(plain.cols()) = plain.transpose() * target;
     Matrix plain_gram = gram.topLeftCorner(plain.cols(), plain.cols());
@@ -162,7 +260,7 @@ double HarmonicModel::refine(std::span<const double> values) {
         for (Index t = 0; t < design.rows(); ++t) derivative(t) *= static_cast<double>(t) - half;
     }
     const auto derivatives = design.rightCols(count);
-    gram.bottomRows(count) = derivatives.transpose() * design;
+    gram.bottomRows(count).noalias() = derivatives.transpose() * design;
     products.tail(count) = derivatives.transpose() * target;
     add_ridge(gram, design.rows());
     const Vector joint = gram.selfadjointView<Eigen::Lower>().ldlt().solve(products);
@@ -178,37 +276,6 @@ double HarmonicModel::refine(std::span<const double> values) {
 }
 
 namespace {
-
-// e^{-iωt} for four neighbouring samples at once: one rotation waits for the one before, four do not.
-class Rotation {
-  public:
-    static constexpr std::size_t lanes = 4;
-
-    Rotation(double omega, std::size_t from, std::complex<double> amplitude = 1) {
-        for (std::size_t lane = 0; lane < lanes; ++lane) {
-            const std::complex<double> at = amplitude * std::polar(1.0, -omega * static_cast<double>(from + lane));
-            real[lane] = at.real();
-            imaginary[lane] = at.imag();
-        }
-        const std::complex<double> turn = std::polar(1.0, -omega * static_cast<double>(lanes));
-        turn_real_ = turn.real();
-        turn_imaginary_ = turn.imag();
-    }
-    void advance() {
-        for (std::size_t lane = 0; lane < lanes; ++lane) {
-            const double next = real[lane] * turn_real_ - imaginary[lane] * turn_imaginary_;
-            imaginary[lane] = real[lane] * turn_imaginary_ + imaginary[lane] * turn_real_;
-            real[lane] = next;
-        }
-    }
-
-    std::array<double, lanes> real{};
-    std::array<double, lanes> imaginary{};
-
-  private:
-    double turn_real_ = 0;
-    double turn_imaginary_ = 0;
-};
 
 // Σ values · e^{-iωt} over [from, to).
 std::complex<double> demodulated(std::span<const double> values, double frequency, std::size_t from, std::size_t to) {
@@ -276,7 +343,7 @@ void HarmonicModel::backfit(std::span<const double> values, HarmonicFit& fit, st
     for (std::size_t t = 0; t < rest.size(); ++t) rest[t] += fit.trend[t];
     Design design = new_design(static_cast<Index>(size_), trend_columns(trend));
     fill_trend(design, trend);
-    const Vector sum = design * solve(design, rest);
+    const Vector sum = design * solve(design, rest, design.cols(), {});
     fit.trend.assign(sum.begin(), sum.end());
 }
 
