@@ -96,22 +96,44 @@ Series bucket_amounts(std::span<const Amount> amounts, std::span<const Watch> wa
     return series;
 }
 
+namespace {
+
+/// The most frequent distance between neighbours; where clocks jitter and none is frequent, the round one that their
+/// median is near to.
+std::int64_t usual_distance(const std::vector<Point>& points) {
+    std::map<std::int64_t, std::size_t> distances;
+    std::size_t all = 0;
+    for (std::size_t i = 1; i < points.size(); ++i) {
+        const std::int64_t distance = micros(points[i].at) - micros(points[i - 1].at);
+        if (distance > 0) {
+            ++distances[distance];
+            ++all;
+        }
+    }
+    if (all == 0) return micros(base::Seconds{3600});
+    const auto frequent = std::max_element(distances.begin(), distances.end(),
+                                           [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (frequent->second * 4 >= all) return frequent->first;
+    std::size_t below = 0;
+    for (const auto& [distance, count] : distances) {
+        below += count;
+        if (2 * below < all) continue;
+        for (const double round : {1.,    5.,    10.,   15.,   20.,    30.,    60.,    120.,   300.,   600.,   900.,
+                                   1200., 1800., 3600., 7200., 10800., 14400., 21600., 43200., 86400., 604800.}) {
+            const std::int64_t width = micros(base::Seconds{round});
+            if (std::abs(distance - width) * 20 < width) return width;
+        }
+        break;
+    }
+    return frequent->first;
+}
+
+}  // namespace
+
 Series regular_series(std::vector<Point> points) {
     base::check(!points.empty(), "a series needs a point");
     std::stable_sort(points.begin(), points.end(), [](const Point& a, const Point& b) { return a.at < b.at; });
-    std::map<std::int64_t, std::size_t> distances;
-    for (std::size_t i = 1; i < points.size(); ++i) {
-        const std::int64_t distance = micros(points[i].at) - micros(points[i - 1].at);
-        if (distance > 0) ++distances[distance];
-    }
-    std::int64_t width = micros(base::Seconds{3600});
-    std::size_t most = 0;
-    for (const auto& [distance, count] : distances) {
-        if (count > most) {
-            most = count;
-            width = distance;
-        }
-    }
+    std::int64_t width = usual_distance(points);
     const std::int64_t origin = micros(points.front().at);
     // A grid finer than the file is long is a file of stray points; the cap keeps it from filling memory.
     constexpr std::int64_t longest = 4'000'000;

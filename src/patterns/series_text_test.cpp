@@ -22,6 +22,18 @@ TEST(ReadSeriesCsv, takes_the_usual_timestamps) {
     }
 }
 
+TEST(ReadSeriesCsv, takes_clocks_that_jitter_for_the_hours_they_mean) {
+    std::string text;
+    for (int hour = 0; hour < 48; ++hour)
+        text += std::to_string(1392386400 + 3600 * hour + hour * hour % 41) + "," + std::to_string(hour) + "\n";
+    const auto read = read_series_csv(text);
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->series.step, base::Seconds{3600});
+    ASSERT_EQ(read->series.size(), 48U);
+    EXPECT_EQ(read->series.observed(), 48U);
+    EXPECT_DOUBLE_EQ(read->series.values[47], 47);
+}
+
 TEST(ReadSeriesCsv, takes_days) {
     const auto read =
         read_series_csv("ds,y\n2007-12-10,9.5\n2007-12-11,8.5\n2007-12-12,\n2007-12-13,NaN\n2007-12-14,7\n");
