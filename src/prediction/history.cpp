@@ -30,6 +30,8 @@ bool ran_cold(std::span<const double> features) {
 
 History::Place History::place_of(Runs runs, std::size_t left_out, double slope, base::Timestamp at) const {
     std::vector<double> values, weights;
+    values.reserve(runs.size());
+    weights.reserve(runs.size());
     double sum = 0, squares = 0;
     for (std::size_t k = 0; k < runs.size(); ++k) {
         if (k == left_out) continue;
@@ -42,10 +44,7 @@ History::Place History::place_of(Runs runs, std::size_t left_out, double slope, 
     }
     if (values.empty()) return {};
     if (!found_.half_life_days) return {median(values), sum};
-    // Between the lower and the upper weighted median, as an unweighted one of an even number would be.
-    const double low = weighted_quantile(values, weights, 0.5 - 1e-9);
-    const double high = weighted_quantile(values, weights, 0.5 + 1e-9);
-    return {(low + high) / 2, sum * sum / squares};
+    return {weighted_median(values, weights), sum * sum / squares};
 }
 
 double History::noise_of(Runs runs, bool cold, std::size_t left_out) const {

@@ -14,4 +14,8 @@ using base::quantile;
 [[nodiscard]] double weighted_quantile(std::span<const double> values, std::span<const double> weights,
                                        double probability);
 
+/// Between the lower and the upper weighted median, as an unweighted one of an even number is. Takes one sort; not
+/// empty.
+[[nodiscard]] double weighted_median(std::span<const double> values, std::span<const double> weights);
+
 }  // namespace pganalytics::prediction
