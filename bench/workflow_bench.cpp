@@ -47,7 +47,8 @@ const std::string& stored() {
 }
 
 void read_content(benchmark::State& state) {
-    for (auto _ : state) benchmark::DoNotOptimize(workflow::read_model_content(stored()));
+    const auto& bytes = stored();
+    for (auto _ : state) benchmark::DoNotOptimize(workflow::read_model_content(bytes));
     state.counters["bytes"] = static_cast<double>(stored().size());
 }
 BENCHMARK(read_content)->Unit(benchmark::kMillisecond);
@@ -57,6 +58,12 @@ void load_with_past(benchmark::State& state) {
         benchmark::DoNotOptimize(workflow::LoadedModel(workflow::read_model_content(stored()).value()));
 }
 BENCHMARK(load_with_past)->Unit(benchmark::kMillisecond);
+
+void learn_past(benchmark::State& state) {
+    const auto read = workflow::read_model_content(stored()).value();
+    for (auto _ : state) benchmark::DoNotOptimize(History::learn(read.past));
+}
+BENCHMARK(learn_past)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 

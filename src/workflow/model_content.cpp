@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <bit>
+#include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <type_traits>
 
 namespace pganalytics::workflow {
 
@@ -15,41 +19,61 @@ base::Error damaged() {
     return {base::ErrorCode::fix_input, "The stored model is damaged", "Train a new one: pganalytics train", {}};
 }
 
-/// Names once, runs as numbers that point at them.
+/// A run as it is stored: names once, runs as places among them, at fixed width because a past of thousands of runs is
+/// read whenever a server starts.
+struct StoredRun {
+    std::int64_t at = 0;  ///< microseconds since the epoch
+    double log_ms = 0, model_log_ms = 0, center = 0, lower = 0, upper = 0, spread = 0, within_30_percent = 0;
+    std::uint32_t statement = 0, group = 0;
+    std::uint64_t cold = 0;
+};
+static_assert(sizeof(StoredRun) == 80 && std::is_trivially_copyable_v<StoredRun>,
+              "no padding: the same bytes anywhere");
+static_assert(std::endian::native == std::endian::little, "models are stored with the lowest byte first");
+
 Json past_json(const std::vector<prediction::PastRun>& past) {
-    std::map<std::string, std::size_t> positions;
+    std::map<std::string, std::uint32_t> positions;
     Json names = Json::array();
     const auto position = [&](const std::string& name) {
-        const auto [found, is_new] = positions.try_emplace(name, positions.size());
+        const auto [found, is_new] = positions.try_emplace(name, static_cast<std::uint32_t>(positions.size()));
         if (is_new) names.push_back(name);
         return found->second;
     };
-    Json runs = Json::array();
-    for (const auto& run : past) {
-        runs.push_back({position(run.statement), position(run.group), run.at.time_since_epoch().count(), run.log_ms,
-                        run.model_log_ms, run.unseen.center, run.unseen.lower, run.unseen.upper, run.unseen.spread,
-                        run.unseen.within_30_percent, run.cold});
+    std::vector<std::uint8_t> runs(past.size() * sizeof(StoredRun));
+    for (std::size_t i = 0; i < past.size(); ++i) {
+        const auto& run = past[i];
+        StoredRun stored{run.at.time_since_epoch().count(),
+                         run.log_ms,
+                         run.model_log_ms,
+                         run.unseen.center,
+                         run.unseen.lower,
+                         run.unseen.upper,
+                         run.unseen.spread,
+                         run.unseen.within_30_percent};
+        stored.statement = position(run.statement);
+        stored.group = position(run.group);
+        stored.cold = run.cold ? 1 : 0;
+        std::memcpy(runs.data() + i * sizeof stored, &stored, sizeof stored);
     }
-    return {{"names", std::move(names)}, {"runs", std::move(runs)}};
+    return {{"names", std::move(names)}, {"runs", Json::binary(std::move(runs))}};
 }
 
-/// Throws what nlohmann does where something is not as written above.
+/// Throws what nlohmann does, or out_of_range, where something is not as written above.
 std::vector<prediction::PastRun> past_of(const Json& json) {
     const auto names = json.at("names").get<std::vector<std::string>>();
-    std::vector<prediction::PastRun> past;
-    past.reserve(json.at("runs").size());
-    for (const auto& stored : json.at("runs")) {
-        prediction::PastRun run;
-        run.statement = names.at(stored.at(0).get<std::size_t>());
-        run.group = names.at(stored.at(1).get<std::size_t>());
-        run.at = base::Timestamp(std::chrono::microseconds(stored.at(2).get<std::int64_t>()));
-        run.log_ms = stored.at(3).get<double>();
-        run.model_log_ms = stored.at(4).get<double>();
-        run.unseen = {stored.at(5).get<double>(), stored.at(6).get<double>(), stored.at(7).get<double>(),
-                      stored.at(8).get<double>(), stored.at(9).get<double>()};
-        // Models stored before runs told how they began know of none that began cold.
-        run.cold = stored.size() > 10 && stored.at(10).get<bool>();
-        past.push_back(std::move(run));
+    const auto& runs = json.at("runs").get_binary();
+    if (runs.size() % sizeof(StoredRun) != 0) throw std::out_of_range("half a run");
+    std::vector<prediction::PastRun> past(runs.size() / sizeof(StoredRun));
+    for (std::size_t i = 0; i < past.size(); ++i) {
+        StoredRun stored;
+        std::memcpy(&stored, runs.data() + i * sizeof stored, sizeof stored);
+        past[i] = {names.at(stored.statement),
+                   names.at(stored.group),
+                   stored.log_ms,
+                   stored.model_log_ms,
+                   {stored.center, stored.lower, stored.upper, stored.spread, stored.within_30_percent},
+                   base::Timestamp(std::chrono::microseconds(stored.at)),
+                   stored.cold != 0};
     }
     return past;
 }

@@ -21,7 +21,7 @@
 namespace pganalytics::workflow {
 
 /// Of the bytes below; a stored model with a higher one is refused.
-inline constexpr int model_format_version = 1;
+inline constexpr int model_format_version = 2;
 
 struct ModelContent {
     prediction::Model model;
