@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/text.hpp"
@@ -34,18 +35,47 @@ double rounded(double rows) {
     return std::max(1.0, unit * std::floor(rows / unit));
 }
 
-/// Whether the caller's own list of keys bounds it: `key = ANY ($1)`, `key IN (…)` of a column that is unique alone.
-bool bounded_by_keys(const sql::QueryLevel& top, const catalog::Database& database) {
-    if (top.relations.size() != 1) return false;
-    const auto* relation = database.find_relation(top.relations.front().schema, top.relations.front().name);
+/// `key = ANY ($1)`, `key IN (…)` of a column that is unique alone.
+bool is_list_of_keys(const sql::Predicate& predicate, const sql::QueryLevel& top, const catalog::Database& database) {
+    const bool list = predicate.kind == sql::PredicateKind::any_array || predicate.kind == sql::PredicateKind::in_list;
+    if (!list || predicate.negated || predicate.left.kind != sql::OperandKind::column) return false;
+    const auto& column = predicate.left.column;
+    if (column.relation < 0 && top.relations.size() != 1) return false;
+    const auto& from = top.relations[static_cast<std::size_t>(std::max(0, column.relation))];
+    const auto* relation = database.find_relation(from.schema, from.name);
     if (relation == nullptr) return false;
-    return std::any_of(top.predicates.begin(), top.predicates.end(), [relation](const sql::Predicate& predicate) {
-        const bool list =
-            predicate.kind == sql::PredicateKind::any_array || predicate.kind == sql::PredicateKind::in_list;
-        if (!list || predicate.negated || predicate.left.kind != sql::OperandKind::column) return false;
-        const std::vector<std::string> key{predicate.left.column.column};
-        return std::find(relation->unique_keys.begin(), relation->unique_keys.end(), key) !=
-               relation->unique_keys.end();
+    const std::vector<std::string> key{column.column};
+    return std::find(relation->unique_keys.begin(), relation->unique_keys.end(), key) != relation->unique_keys.end();
+}
+
+/// Whether the caller bounds it already: by a list of keys, by what it joins (VALUES, unnest), by a LIMIT inside.
+bool bounded_by_caller(const sql::Shape& shape, const catalog::Database& database) {
+    const auto& top = shape.levels.front();
+    const bool joins_list = std::any_of(top.relations.begin(), top.relations.end(), [&shape](const auto& relation) {
+        if (relation.origin == sql::RelationOrigin::values) return true;
+        if (relation.origin == sql::RelationOrigin::function && !relation.nullable) return true;
+        return relation.body_level >= 0 &&
+               shape.levels[static_cast<std::size_t>(relation.body_level)].limit.count.has_value();
+    });
+    return joins_list || std::any_of(top.predicates.begin(), top.predicates.end(),
+                                     [&](const auto& predicate) { return is_list_of_keys(predicate, top, database); });
+}
+
+/// What does more than to read is no list, whatever it returns.
+bool only_reads(const sql::Shape& shape) {
+    static const std::set<std::string, std::less<>> acting{"nextval",
+                                                           "setval",
+                                                           "pg_notify",
+                                                           "pg_advisory_lock",
+                                                           "pg_advisory_xact_lock",
+                                                           "pg_try_advisory_lock",
+                                                           "pg_try_advisory_xact_lock"};
+    return std::all_of(shape.levels.begin(), shape.levels.end(), [](const sql::QueryLevel& level) {
+        const bool reads = level.kind == sql::LevelKind::select || level.kind == sql::LevelKind::set_operation ||
+                           level.kind == sql::LevelKind::values;
+        return reads && !level.locks_rows &&
+               std::none_of(level.functions.begin(), level.functions.end(),
+                            [](const std::string& name) { return acting.contains(name); });
     });
 }
 
@@ -60,13 +90,9 @@ std::optional<sql::Tree> unbounded_list(const ObservedStatement& statement, cons
     const auto& select = tree->statement().select_stmt();
     const bool bounded = select.has_limit_count();
     const bool collapses = top.has_aggregate || !top.group_by.empty();
-    if (top.kind != sql::LevelKind::select || bounded || collapses || top.locks_rows) return std::nullopt;
-    if (bounded_by_keys(top, database)) return std::nullopt;
-    // A function that gives rows is its own bound, and a list without a table is a constant.
-    const bool reads_table = std::any_of(top.relations.begin(), top.relations.end(), [](const auto& relation) {
-        return relation.origin != sql::RelationOrigin::function && relation.origin != sql::RelationOrigin::values;
-    });
-    if (!reads_table) return std::nullopt;
+    if (top.kind != sql::LevelKind::select || bounded || collapses || !only_reads(*shape)) return std::nullopt;
+    // A list without a table is a constant.
+    if (top.relations.empty() || bounded_by_caller(*shape, database)) return std::nullopt;
     return std::move(*tree);
 }
 

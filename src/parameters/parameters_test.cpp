@@ -289,6 +289,68 @@ Generated site(int seed) {
     return std::move(generator.generated);
 }
 
+/// Large results that are well, and small ones, of every form that looks like an unbounded list; writes that look like
+/// a loop. Among them some of each that is one.
+Generated look_alikes(int seed) {
+    Generator generator(seed);
+    const double clicks = generator.between(5, 400);
+    const auto large = [&generator] { return generator.pick(1200, 60000); };
+    const auto rate = [&] { return clicks * generator.between(0.05, 1); };
+    const auto tag = fmt::format("/* {} */", generator.pick(0, 9));
+    for (const std::string text :
+         {"SELECT * FROM (SELECT id, name FROM things ORDER BY id LIMIT 5000) t WHERE t.name <> $1",
+          "WITH top AS (SELECT id, name FROM things ORDER BY price DESC FETCH FIRST $1 ROWS ONLY) SELECT * FROM top",
+          "WITH top AS (SELECT id FROM things ORDER BY id LIMIT $1) SELECT t.*, o.qty FROM top JOIN owners o ON "
+          "o.thing = top.id JOIN things t ON t.id = top.id",
+          "SELECT t.* FROM things t JOIN unnest($1::int[]) AS k (id) ON k.id = t.id",
+          "SELECT t.* FROM (VALUES ($1), ($2), ($3)) AS k (id) JOIN owners t ON t.thing = k.id",
+          "SELECT t.id, o.qty FROM things t LEFT JOIN owners o ON o.thing = t.id WHERE t.id = ANY ($1)",
+          "SELECT t.id, o.qty FROM owners o JOIN things t ON o.thing = t.id AND t.id IN ($1, $2, $3)",
+          "WITH gone AS (DELETE FROM owners WHERE qty = $1 RETURNING thing) SELECT thing FROM gone",
+          "WITH job AS (SELECT id FROM jobs WHERE state = $1 FOR UPDATE SKIP LOCKED) SELECT id FROM job",
+          "SELECT pg_advisory_lock(id) FROM jobs WHERE state = $1",
+          "SELECT id FROM things FETCH NEXT $1 ROWS ONLY",
+          "SELECT id FROM things ORDER BY price FETCH FIRST 2000 ROWS WITH TIES",
+          "SELECT name FROM things UNION SELECT path FROM views",
+          "DECLARE c CURSOR FOR SELECT * FROM things",
+          "FETCH 5000 FROM c",
+          "COPY (SELECT * FROM things) TO STDOUT",
+          "TABLE things LIMIT 3000",
+          "VALUES ($1), ($2)",
+          "SELECT kind, made, count(*) FROM things GROUP BY ROLLUP (kind, made)",
+          "SELECT id, price FROM things ORDER BY id FOR SHARE",
+          "EXPLAIN SELECT * FROM things",
+          "CREATE TABLE copy AS SELECT * FROM things",
+          "SELECT * INTO copy FROM things"}) {
+        generator.add(text + " " + tag, rate(), large(), "");
+    }
+    for (const std::string text :
+         {"SELECT id, name FROM things WHERE id = $1", "SELECT * FROM things WHERE kind = $1 AND made = $2",
+          "SELECT DISTINCT kind FROM things", "SELECT count(*) OVER (), id FROM jobs WHERE state = $1"}) {
+        generator.add(text + " " + tag, clicks, generator.pick(1, 400), "");
+    }
+    generator.add("SELECT * FROM things " + tag, 0.05, large(), "");
+    for (const std::string text :
+         {"SELECT DISTINCT name FROM things", "TABLE things", "SELECT id, name FROM things OFFSET $1",
+          "SELECT id, rank() OVER (ORDER BY price) FROM things", "SELECT * FROM things WHERE id NOT IN ($1, $2)",
+          "SELECT * FROM things WHERE kind IN ($1, $2)",
+          "SELECT t.name, (SELECT max(qty) FROM owners WHERE thing = t.id) FROM things t",
+          "SELECT * FROM (SELECT id, name FROM things WHERE kind = $1) s", "SELECT * FROM things WHERE id > $1"}) {
+        generator.add(text + " " + tag, rate(), large(), "LIMIT");
+    }
+    const double loop = clicks * generator.between(8, 40) + 900;
+    for (const std::string text : {"INSERT INTO stock (id, amount) SELECT $1, $2",
+                                   "INSERT INTO stock (id, amount) SELECT * FROM unnest($1::int[], $2::int[])",
+                                   "INSERT INTO stock VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id"}) {
+        generator.add(text + " " + tag, loop, 1, "");
+    }
+    generator.add("INSERT INTO stock (id, amount) VALUES ($1, $2), ($3, $4), ($5, $6) " + tag, loop, 3, "");
+    generator.add("UPDATE stock SET amount = $1 WHERE id > $2 " + tag, loop, generator.pick(5, 50), "");
+    generator.add("INSERT INTO stock VALUES ($1, $2) ON CONFLICT (id) DO NOTHING " + tag, loop, 1, "batch_size");
+    generator.add("UPDATE stock SET amount = amount + $1 WHERE id = $2 " + tag, loop * 1.4, 1, "batch_size");
+    return std::move(generator.generated);
+}
+
 struct Tally {
     std::map<std::string, int> found, invented, missed;
 };
@@ -313,7 +375,8 @@ TEST(BatchSizeAndLimit, FindWhatIsTrueOnGeneratedWorkloads) {
         "sessions(id int primary key, user_id int, data text, seen timestamptz)\nviews(path text, seen timestamptz)\n"
         "jobs(id int primary key, state text)\ncarts(id int primary key, data text)\n"
         "orders(id int primary key, total numeric, made date)\nstock(id int primary key, amount int)");
-    for (const auto& [name, generate, seeds] : {std::tuple{"shop", &shop_like, 100}, {"site", &site, 300}}) {
+    for (const auto& [name, generate, seeds] :
+         {std::tuple{"shop", &shop_like, 100}, {"site", &site, 300}, {"alike", &look_alikes, 150}}) {
         Tally tally;
         for (int seed = 1; seed <= seeds; ++seed) judge(generate(seed * 7919), database, tally);
         for (const std::string rule : {"LIMIT", "batch_size"}) {
