@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -50,13 +51,38 @@ std::optional<std::vector<double>> numbers(const nlohmann::json& list) {
     return result;
 }
 
+/// JSON has no NaN, but the writers of several languages put it (and Infinity) all the same: read as null.
+std::string without_nan(std::string_view text) {
+    constexpr std::array<std::string_view, 4> words{"-Infinity", "Infinity", "NaN", "nan"};
+    std::string result;
+    bool in_string = false;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto* word =
+            in_string ? words.end() : std::find_if(words.begin(), words.end(), [&](std::string_view each) {
+                return text.substr(at).starts_with(each);
+            });
+        if (word != words.end()) {
+            result += "null";
+            at += word->size();
+            continue;
+        }
+        if (in_string && text[at] == '\\' && at + 1 < text.size())
+            result += text[at++];
+        else if (text[at] == '"')
+            in_string = !in_string;
+        result += text[at++];
+    }
+    return result;
+}
+
 base::Result<Line> parse_line(std::string_view text, std::size_t number) {
     const auto bad = [&](std::string_view what) {
         return base::Error{
             base::ErrorCode::fix_input, fmt::format("Line {} {}", number, what),
             R"(Each line is {"id": "a", "frequency_seconds": 3600, "values": [1, null, 2], "future": [3]}.)", "series"};
     };
-    const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+    nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+    if (json.is_discarded()) json = nlohmann::json::parse(without_nan(text), nullptr, false);
     if (json.is_discarded() || !json.is_object()) return bad("is not a JSON object");
     Line line;
     line.id = json.value("id", nlohmann::json(number));

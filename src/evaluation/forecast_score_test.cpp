@@ -48,6 +48,14 @@ TEST(EvaluateForecasts, carries_on_over_a_series_without_values) {
     EXPECT_TRUE((*result)["series"][0].contains("error"));
 }
 
+TEST(EvaluateForecasts, takes_the_nan_that_json_does_not_know) {
+    const auto result = evaluate_forecasts(
+        R"({"id":"a \"NaN\" day","frequency_seconds":3600,"values":[1,NaN,2,Infinity,3,-Infinity,4],"future":[NaN,4]})");
+    ASSERT_TRUE(result);
+    EXPECT_EQ((*result)["series"][0]["id"], "a \"NaN\" day");
+    EXPECT_TRUE((*result)["series"][0]["smape"].is_number());
+}
+
 TEST(EvaluateForecasts, names_the_line_at_fault) {
     const auto result = evaluate_forecasts(line("a", 100, false) + "{\"id\":2,\"values\":\"many\"}\n");
     ASSERT_FALSE(result);

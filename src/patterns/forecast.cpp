@@ -15,7 +15,7 @@ namespace pganalytics::patterns {
 namespace {
 
 constexpr std::size_t minimum_known = 3;
-constexpr std::size_t most_windows = 28;
+constexpr std::size_t most_windows = 48;
 constexpr std::size_t few_windows = 8;
 constexpr double weight_power = 6;      // of the inverse error, where many windows tell
 constexpr double windows_for_half = 4;  // of that power
@@ -361,6 +361,14 @@ class Forecaster {
     double share_ = 1;                   // of the mixture; the rest is the anchor's
 };
 
+/// 1, but the largest value where that is beyond what squares can hold.
+double extreme_unit(const std::vector<double>& history) {
+    constexpr double far = 1e100;
+    double largest = 0;
+    for (const double value : history) largest = std::max(largest, std::abs(value));
+    return largest > far || (largest > 0 && largest < 1 / far) ? largest : 1;
+}
+
 /// Calendar seasons that fit, and the strongest found that is none of them.
 std::vector<std::size_t> choose_seasons(std::span<const double> values, const ForecastOptions& options) {
     std::vector<std::size_t> seasons = options.seasons.empty() ? calendar_seasons(options.step) : options.seasons;
@@ -419,7 +427,16 @@ base::Result<Forecast> forecast(std::span<const double> values, std::size_t hori
     if (values.size() > most) values = values.last(most);
     if (known_values(values).size() < minimum_known) values = std::span<const double>(known);
     std::vector<double> history = filled(values, seasons);
-    return Forecaster(std::move(history), std::move(seasons), horizon).run();
+    // Squares of the errors must stay inside what a double holds.
+    const double unit = extreme_unit(history);
+    for (double& value : history) value /= unit;
+    Forecast made = Forecaster(std::move(history), std::move(seasons), horizon).run();
+    for (ForecastPoint& point : made.points) {
+        for (double* each : {&point.mean, &point.lower_80, &point.upper_80, &point.lower_95, &point.upper_95})
+            *each *= unit;
+    }
+    for (MethodWeight& method : made.methods) method.tail_error *= unit;
+    return made;
 }
 
 }  // namespace pganalytics::patterns

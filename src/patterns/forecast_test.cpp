@@ -87,6 +87,29 @@ TEST(Forecast, of_a_constant_is_the_constant) {
     }
 }
 
+TEST(Forecast, stands_values_whose_squares_no_double_holds) {
+    for (const double unit : {1e300, 1e-300}) {
+        std::vector<double> values = office(400, 3);
+        for (double& value : values) value *= unit;
+        const auto made = forecast(values, 24);
+        ASSERT_TRUE(made);
+        for (const ForecastPoint& point : made->points) {
+            EXPECT_GT(point.mean, 10 * unit);
+            EXPECT_LT(point.upper_95, 1000 * unit);
+        }
+    }
+}
+
+TEST(Forecast, sees_a_day_in_two) {
+    const std::vector<double> all = office(64, 4);
+    const auto made = forecast(std::span(all).first(40), 24);
+    ASSERT_TRUE(made);
+    EXPECT_EQ(made->seasons, std::vector<double>{24});
+    std::vector<double> means;
+    for (const ForecastPoint& point : made->points) means.push_back(point.mean);
+    EXPECT_LT(*smape(std::span(all).last(24), means), 20);
+}
+
 RC_GTEST_PROP(Forecast, stands_any_series, (const std::vector<int>& raw)) {
     std::vector<double> values;
     for (const int each : raw) values.push_back(each % 13 == 0 ? std::nan("") : each % 500);
