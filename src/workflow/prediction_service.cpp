@@ -6,8 +6,10 @@
 #include <cmath>
 
 #include "base/hash.hpp"
+#include "base/text.hpp"
 #include "prediction/explanation.hpp"
 #include "prediction/features.hpp"
+#include "workflow/own_past.hpp"
 #include "workflow/parameter_values.hpp"
 
 namespace pganalytics::workflow {
@@ -19,6 +21,7 @@ using prediction::PredictionRequest;
 using prediction::Scenario;
 
 constexpr double lowest_level = 0.5, highest_level = 0.99;
+constexpr std::chrono::days own_past_lookback{7};
 
 std::uint64_t from_hex(std::string_view digits) {
     std::uint64_t number = 0;
@@ -51,6 +54,24 @@ void note_unused(const BoundStatement& bound, std::vector<std::string>& notes) {
     if (bound.left_open > 0 && !bound.used.empty()) {
         notes.push_back(fmt::format("{} parameters have no value: planned for any.", bound.left_open));
     }
+}
+
+/// What every answer carries, whatever it rests on.
+Prediction prediction_of(const PredictionRequest& request, const PredictionSubject& subject,
+                         const prediction::LogPrediction& time, base::Timestamp now) {
+    Prediction prediction;
+    prediction.query_hash = subject.query_hash;
+    prediction.target_id = subject.target;
+    prediction.database_name = subject.database_name;
+    prediction.predicted_ms = std::exp(time.center);
+    prediction.within_30_percent = time.within_30_percent;
+    prediction.lower_ms = as_ms(time.lower);
+    prediction.upper_ms = as_ms(time.upper);
+    prediction.std_dev_ms = deviation_ms(time);
+    prediction.level = request.level;
+    prediction.scenario = request.scenario;
+    prediction.predicted_at = now;
+    return prediction;
 }
 
 }  // namespace
@@ -208,37 +229,52 @@ base::Result<PredictionService::Planned> PredictionService::plan(const Predictio
 
 base::Result<Prediction> PredictionService::make(const PredictionRequest& request, const PredictionSubject& subject,
                                                  const DatabasePredictor& predictor) {
-    PGANALYTICS_ASSIGN(auto planned, plan(request, subject));
+    auto planned = plan(request, subject);
+    if (!planned) return make_without_plan(request, subject, std::move(planned).error());
     const StatementIdentity statement{subject.has_run ? std::optional(subject.query_hash) : std::nullopt,
                                       subject.group};
     const auto now = clock_.now();
-    const auto spoken = planned.after ? predictor.say_changed(statement, *planned.before, *planned.after, now,
-                                                              request.level, planned.work_mem)
-                                      : predictor.say(statement, *planned.before, now, request.level);
-    Prediction prediction;
-    prediction.query_hash = subject.query_hash;
-    prediction.target_id = subject.target;
-    prediction.database_name = subject.database_name;
-    prediction.predicted_ms = std::exp(spoken.time.center);
-    prediction.within_30_percent = spoken.time.within_30_percent;
-    prediction.lower_ms = as_ms(spoken.time.lower);
-    prediction.upper_ms = as_ms(spoken.time.upper);
-    prediction.std_dev_ms = deviation_ms(spoken.time);
-    prediction.level = request.level;
-    prediction.scenario = request.scenario;
+    const auto spoken = planned->after ? predictor.say_changed(statement, *planned->before, *planned->after, now,
+                                                               request.level, planned->work_mem)
+                                       : predictor.say(statement, *planned->before, now, request.level);
+    Prediction prediction = prediction_of(request, subject, spoken.time, now);
     if (predictor.model()) prediction.model_id = predictor.model()->id;
     prediction.model_version = predictor.version();
-    prediction.predicted_at = now;
     prediction.source = spoken.source;
     prediction.parts = prediction::parts_in_ms(spoken.contributions, spoken.time.center);
-    prediction.why = prediction::why_slow(planned.after ? *planned.after : *planned.before, prediction.parts);
-    prediction.notes = std::move(planned.notes);
+    prediction.why = prediction::why_slow(planned->after ? *planned->after : *planned->before, prediction.parts);
+    prediction.notes = std::move(planned->notes);
     for (const auto& refusal : predictor.refused()) prediction.notes.push_back(refusal);
     const auto definitions = prediction::feature_definitions();
     for (std::size_t i = 0; i < spoken.features.size(); ++i) {
         if (std::isfinite(spoken.features[i]))
             prediction.features.emplace_back(definitions[i].name, spoken.features[i]);
     }
+    prediction.prediction_id = prediction::sign(prediction::claim_of(prediction), signing_key_);
+    return prediction;
+}
+
+base::Result<Prediction> PredictionService::make_without_plan(const PredictionRequest& request,
+                                                              const PredictionSubject& subject,
+                                                              base::Error why_no_plan) {
+    // Where it has a plan, only what was asked for could not be planned; its past is that of another plan.
+    const bool changes = request.scenario == Scenario::optimized && !subject.proposals.empty();
+    if (!subject.has_run || subject.plan || changes || request.model_id) return why_no_plan;
+    const auto now = clock_.now();
+    PGANALYTICS_ASSIGN(const auto past, subjects_.past_of(subject, {now - own_past_lookback, now}));
+    const auto time = predict_from_own_past(past, request.level);
+    if (!time) return why_no_plan;
+    Prediction prediction = prediction_of(request, subject, *time, now);
+    prediction.model_version = "own past";
+    prediction.source =
+        prediction::too_wide(*time) ? prediction::PredictionSource::unknown : prediction::PredictionSource::history;
+    const prediction::Contribution base{"", 0, time->center};
+    prediction.parts = prediction::parts_in_ms(std::span(&base, 1), time->center);
+    prediction.why = "It has no plan to explain it by: the time is the median of its own intervals.";
+    prediction.notes.push_back(
+        fmt::format("Only its own times of the last 7 days are known: {}.", base::one_line(why_no_plan.message, 200)));
+    if (!request.parameters.empty())
+        prediction.notes.emplace_back("Without a plan parameters make no difference; the time is that of any.");
     prediction.prediction_id = prediction::sign(prediction::claim_of(prediction), signing_key_);
     return prediction;
 }

@@ -4,7 +4,7 @@
 //
 // The plan: as last captured; or planned now on the target where parameters or a text are given, for the scenario
 // `optimized`, and where none was captured. Where the target cannot be asked the captured plan stands in, and a note
-// says so.
+// says so. A statement that has none at all (COMMIT, FETCH, utility statements) is answered from its own past.
 //
 // Answers are kept for a minute in this process and, where there is one, in a cache outside it; the key holds the
 // model, the statement, its plan, parameters, scenario, level and the recommendations it rests on.
@@ -87,6 +87,10 @@ class PredictionService final : public prediction::Predictor {
     [[nodiscard]] base::Result<prediction::Prediction> make(const prediction::PredictionRequest& request,
                                                             const PredictionSubject& subject,
                                                             const DatabasePredictor& predictor);
+    /// Of a statement that has no plan: its own past, or the error.
+    [[nodiscard]] base::Result<prediction::Prediction> make_without_plan(const prediction::PredictionRequest& request,
+                                                                         const PredictionSubject& subject,
+                                                                         base::Error why_no_plan);
     [[nodiscard]] base::Result<Planned> plan(const prediction::PredictionRequest& request,
                                              const PredictionSubject& subject);
     [[nodiscard]] base::Status plan_present(const prediction::PredictionRequest& request,

@@ -69,6 +69,12 @@ base::Result<PredictionSubjects::Subject> PredictionSubjects::find(const predict
     return subject;
 }
 
+base::Result<std::vector<store::HistoryPoint>> PredictionSubjects::past_of(const PredictionSubject& subject,
+                                                                           const store::Window& window) {
+    return store::History(repository_)
+        .statement_history({subject.target, "", subject.database_name}, subject.query_hash, window);
+}
+
 base::Result<PredictionSubjects::Subject> PredictionSubjects::read(const prediction::PredictionRequest& request) {
     auto subject = std::make_shared<PredictionSubject>();
     if (request.query_hash) {

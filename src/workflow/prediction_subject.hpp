@@ -15,6 +15,7 @@
 #include "base/clock.hpp"
 #include "plan/plan.hpp"
 #include "prediction/predictor.hpp"
+#include "store/history.hpp"
 #include "store/repository.hpp"
 #include "store/targets.hpp"
 #include "workflow/database_predictor.hpp"
@@ -46,6 +47,10 @@ class PredictionSubjects {
 
     [[nodiscard]] base::Result<std::shared_ptr<const PredictionSubject>> find(
         const prediction::PredictionRequest& request);
+
+    /// The intervals in which it ran, oldest first.
+    [[nodiscard]] base::Result<std::vector<store::HistoryPoint>> past_of(const PredictionSubject& subject,
+                                                                         const store::Window& window);
 
   private:
     using Subject = std::shared_ptr<const PredictionSubject>;

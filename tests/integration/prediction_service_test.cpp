@@ -10,8 +10,10 @@
 #include <set>
 #include <thread>
 
+#include "postgres/server_planner.hpp"
 #include "prediction_world.hpp"
 #include "store/recommendations.hpp"
+#include "workflow/advice_predictions.hpp"
 #include "workflow/parameter_values.hpp"
 
 namespace pganalytics {
@@ -68,6 +70,73 @@ TEST_F(PredictionServiceTest, WithoutAModelHistoryAndThisServersOwnTimesAnswer) 
     const auto fresh = must(service->predict(never_run));
     EXPECT_TRUE(fresh.source == PredictionSource::fallback || fresh.source == PredictionSource::unknown);
     EXPECT_EQ(fresh.model_version, "cost line");
+}
+
+TEST_F(PredictionServiceTest, WhatHasNoPlanIsAnsweredFromItsOwnPast) {
+    const auto service = world().service();
+    prediction::PredictionRequest request;
+    request.query_hash = world().ingest_without_plan("commit", 0.3, 30);
+    const auto known = must(service->predict(request));
+    EXPECT_EQ(known.source, PredictionSource::history);
+    EXPECT_EQ(known.model_version, "own past");
+    EXPECT_FALSE(known.model_id);
+    EXPECT_NEAR(known.predicted_ms, 0.3, 0.06);
+    ASSERT_TRUE(known.lower_ms && known.upper_ms);
+    EXPECT_GT(*known.lower_ms, 0.15);
+    EXPECT_LT(*known.upper_ms, 0.6);
+    ASSERT_EQ(known.parts.size(), 1U);
+    EXPECT_NEAR(known.parts.front().contribution_ms, known.predicted_ms, 1e-9);
+    ASSERT_FALSE(known.notes.empty());
+    EXPECT_TRUE(must(service->validate(known.prediction_id, known.query_hash, 0.3)).result.within_interval);
+
+    request.query_hash = world().ingest_without_plan("rollback", 0.2, 2);
+    EXPECT_EQ(must(service->predict(request)).source, PredictionSource::unknown) << "two intervals promise nothing";
+    request.query_hash = world().ingest_without_plan("checkpoint", 0.2, 0);
+    EXPECT_FALSE(service->predict(request)) << "nothing is known of it at all";
+}
+
+TEST_F(PredictionServiceTest, AdviceCarriesTheTimesThatAreExpectedOfIt) {
+    (void)must(store::ModelStore(*world().repository).activate(world().train()));
+    const auto& statement = world().statement("by_customer");
+    workflow::Analysis analysis;
+    const auto advise = [&](const std::string& ddl) {
+        advice::Advice advice;
+        advice.rule = "missing_index_detected";
+        advice.source = advice::SourceType::index;
+        advice.title = ddl;
+        advice.statement = ddl;
+        advice.served.push_back({statement.query_hash, 90, 20, base::Milliseconds{5}, 1.0});
+        advice.estimated_improvement_percent = 12.5;
+        advice.confidence = advice::Confidence::prior(0.9);
+        advice.evidence.basis = advice::Basis::planner_cost;
+        analysis.advice.push_back(workflow::rank(std::move(advice)));
+    };
+    advise("VACUUM orders;");  // no plan shows what it does
+    advise("CREATE INDEX CONCURRENTLY orders_customer ON orders (customer);");
+    workload::Workload workload{std::string(PredictionWorld::database), base::Minutes{60}, {}};
+    workload::ObservedStatement observed;
+    observed.query_hash = statement.query_hash;
+    observed.text = statement.text;
+    workload.statements.push_back(observed);
+    auto connection = world().cluster.connect(PredictionWorld::database);
+    postgres::ServerPlanner planner(connection);
+    const auto now = world().clock.now();
+    const auto predictor = must(workflow::DatabasePredictor::read(*world().repository, world().target,
+                                                                  std::string(PredictionWorld::database), now));
+    workflow::add_predicted_times(analysis, workload, planner, *predictor, now);
+    ASSERT_EQ(analysis.advice.size(), 2U);
+    const auto& index = analysis.advice.front().advice;
+    ASSERT_EQ(index.source, advice::SourceType::index);
+    ASSERT_TRUE(index.title.starts_with("CREATE INDEX")) << "what helps most comes first";
+    ASSERT_TRUE(index.evidence.predicted_ms_before && index.evidence.predicted_ms_after);
+    EXPECT_NEAR(std::log(*index.evidence.predicted_ms_before), std::log(statement.median_ms), 0.5);
+    EXPECT_LT(*index.evidence.predicted_ms_after, *index.evidence.predicted_ms_before);
+    EXPECT_EQ(index.evidence.basis, advice::Basis::predicted_time);
+    EXPECT_NEAR(index.estimated_improvement_percent,
+                100 * (1 - *index.evidence.predicted_ms_after / *index.evidence.predicted_ms_before), 1e-6);
+    const auto& other = analysis.advice.back().advice;
+    EXPECT_FALSE(other.evidence.predicted_ms_before);
+    EXPECT_EQ(other.estimated_improvement_percent, 12.5);
 }
 
 TEST_F(PredictionServiceTest, RefusesWhatItCannotKnow) {

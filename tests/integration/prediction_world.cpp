@@ -149,6 +149,34 @@ void PredictionWorld::observe_intervals(const std::vector<workload::StatementKey
     }
 }
 
+base::QueryHash PredictionWorld::ingest_without_plan(std::string_view text, double median_ms, int intervals_seen) {
+    store::Ingest ingest(*repository);
+    store::KnownStatement statement;
+    statement.key = {base::Oid{16384}, base::Oid{10}, base::QueryId{1000 + ++without_plan_}, true};
+    statement.database_name = database;
+    statement.user_name = "app";
+    statement.text = text;
+    statement.query_hash = sql::query_hash(statement.text);
+    must(ingest.upsert_statements(target, std::vector{statement}));
+    std::mt19937 random(11);
+    std::normal_distribution<double> noise(0, 0.2);
+    // Before the other statements' intervals: each is ingested once.
+    const auto first = std::chrono::floor<std::chrono::minutes>(clock.now()) -
+                       std::chrono::minutes(intervals + 100 * (without_plan_ + 1));
+    for (int i = 0; i < intervals_seen; ++i) {
+        store::IntervalBatch batch;
+        batch.begins = first + std::chrono::minutes(i);
+        batch.ends = batch.begins + std::chrono::minutes(1);
+        workload::StatementInterval row{statement.key, batch.begins, batch.ends, {}};
+        row.delta.calls = 50;
+        row.delta.total_exec_time_ms = 50 * median_ms * std::exp(noise(random));
+        const std::vector rows{row};
+        batch.statements = rows;
+        static_cast<void>(must(ingest.intervals(target, std::vector{batch})));
+    }
+    return statement.query_hash;
+}
+
 std::unique_ptr<workflow::PredictionService> PredictionWorld::service(
     std::shared_ptr<prediction::PredictionCache> outer_cache, bool keep_answers) {
     workflow::PredictionDependencies dependencies{*repository, *targets,    clock,

@@ -47,6 +47,8 @@ class PredictionWorld {
     base::ModelId train(prediction::ModelType type = prediction::ModelType::linear_regression);
     /// Runs it `runs` times, each with one of its literals; the median in milliseconds.
     double run(const TimedStatement& statement, int runs);
+    /// A statement that no planner plans, seen by the collector in as many intervals.
+    base::QueryHash ingest_without_plan(std::string_view text, double median_ms, int intervals_seen);
     [[nodiscard]] const TimedStatement& statement(std::string_view name) const;
     [[nodiscard]] prediction::PredictionRequest request(std::string_view name) const;
 
@@ -63,6 +65,7 @@ class PredictionWorld {
     void observe_intervals(const std::vector<workload::StatementKey>& keys);
 
     std::unique_ptr<postgres::Connection> connection_;
+    std::int64_t without_plan_ = 0;
 };
 
 }  // namespace pganalytics::test
