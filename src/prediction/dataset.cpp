@@ -58,7 +58,7 @@ Observation read_observation(const json& line) {
 
 std::string text_or_number(const json& line, std::string_view field) {
     const auto found = line.find(field);
-    if (found == line.end()) return {};
+    if (found == line.end() || found->is_null()) return {};
     return found->is_string() ? found->get<std::string>() : found->dump();
 }
 
@@ -68,8 +68,6 @@ base::Result<Sample> read_line(std::string_view text, int number, std::string_vi
     Sample sample;
     sample.id = text_or_number(line, "id");
     sample.group = text_or_number(line, group_field);
-    if (sample.group.empty()) sample.group = text_or_number(line, "group");
-    if (sample.group.empty()) sample.group = sample.id;
     sample.template_id = text_or_number(line, "template");
     if (sample.template_id.empty()) sample.template_id = sample.id;
     const auto runtime = line.find("runtime_ms");
@@ -97,21 +95,32 @@ base::Result<Sample> read_line(std::string_view text, int number, std::string_vi
 
 }  // namespace
 
-base::Result<Dataset> read_samples(std::string_view json_lines, std::string_view group_field) {
+base::Result<Dataset> read_samples(std::string_view json_lines, std::optional<std::string_view> group_field) {
     Dataset dataset;
+    const std::string_view field = group_field.value_or("group");
     int number = 0;
+    std::optional<int> grouped, ungrouped;  // the first line of each kind
     for (std::size_t begin = 0; begin < json_lines.size();) {
         ++number;
         const auto end = std::min(json_lines.find('\n', begin), json_lines.size());
         const auto line = base::trim(json_lines.substr(begin, end - begin));
         begin = end + 1;
         if (line.empty()) continue;
-        PGANALYTICS_ASSIGN(auto sample, read_line(line, number, group_field));
+        PGANALYTICS_ASSIGN(auto sample, read_line(line, number, field));
+        auto& first = sample.group.empty() ? ungrouped : grouped;
+        if (!first) first = number;
         dataset.push_back(std::move(sample));
     }
     if (dataset.empty())
         return base::Error{base::ErrorCode::fix_input, "There is no sample", "Give at least a few dozen lines.",
                            "samples"};
+    if (!ungrouped) return dataset;
+    // Groups that only some lines have would put the others wherever their ids fall.
+    if (group_field || grouped) {
+        return base::Error{base::ErrorCode::fix_input, fmt::format("Line {}: \"{}\" is missing", *ungrouped, field),
+                           "Samples are grouped by it: give every line one, or group by another field.", "group"};
+    }
+    for (auto& sample : dataset) sample.group = sample.id;
     return dataset;
 }
 

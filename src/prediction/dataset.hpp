@@ -3,6 +3,7 @@
 // between learning and scoring (a template, a schema).
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,8 +30,9 @@ using Dataset = std::vector<Sample>;
 /// Lines {"id","group","plan":{EXPLAIN JSON},"runtime_ms"} and, optional, "weight", "at" (RFC 3339) and "observation"
 /// (an object with the names of Observation's fields, which may also stand in the line itself), "cache" (cold or warm)
 /// and "template". Anything that only execution can know is dropped from the plan
-/// before features are made. `group_field` names
-/// the field to group by; a line without it falls back to "group", then to its id. fix_input names the line.
-[[nodiscard]] base::Result<Dataset> read_samples(std::string_view json_lines, std::string_view group_field = "group");
+/// before features are made. `group_field` names the field to group by, which every line must have; absent it is
+/// "group", and where no line has one each id is a group of its own. fix_input names the line.
+[[nodiscard]] base::Result<Dataset> read_samples(std::string_view json_lines,
+                                                 std::optional<std::string_view> group_field = {});
 
 }  // namespace pganalytics::prediction

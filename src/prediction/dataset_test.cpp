@@ -116,9 +116,24 @@ TEST(DatasetTest, GroupsByTheFieldAskedFor) {
     json of_line = json::parse(line(plan()));
     of_line["schema"] = "shop";
     EXPECT_EQ(read_samples(of_line.dump(), "schema").value()[0].group, "shop");
-    EXPECT_EQ(read_samples(of_line.dump(), "template").value()[0].group, "g") << "falls back to group";
-    of_line.erase("group");
-    EXPECT_EQ(read_samples(of_line.dump()).value()[0].group, "a") << "then to the id";
+    EXPECT_EQ(read_samples(of_line.dump()).value()[0].group, "g");
+    const auto missing = read_samples(of_line.dump(), "template");
+    ASSERT_FALSE(missing);
+    EXPECT_EQ(missing.error().code, base::ErrorCode::fix_input);
+    EXPECT_EQ(missing.error().message, "Line 1: \"template\" is missing");
+}
+
+TEST(DatasetTest, WithoutAnyGroupEachIdIsOne) {
+    json grouped = json::parse(line(plan())), ungrouped = grouped;
+    ungrouped.erase("group");
+    const std::string none = ungrouped.dump();
+    EXPECT_EQ(read_samples(none).value()[0].group, "a");
+    EXPECT_FALSE(read_samples(none, "group")) << "asked for by name";
+    const auto some = read_samples(grouped.dump() + "\n" + none);
+    ASSERT_FALSE(some);
+    EXPECT_EQ(some.error().message, "Line 2: \"group\" is missing");
+    ungrouped["group"] = nullptr;
+    EXPECT_FALSE(read_samples(grouped.dump() + "\n" + ungrouped.dump())) << "null is no group";
 }
 
 TEST(DatasetTest, ReadsObservationWeightAndTime) {

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
 #include <sstream>
 
@@ -18,13 +19,13 @@ namespace pganalytics::cli {
 namespace {
 
 struct PredictionFlags {
-    std::string samples, test, group = "group", model_type = "gradient_boosting", folds = "leave-group-out",
-                               level = "unseen";
+    std::string samples, test, model_type = "gradient_boosting", folds = "leave-group-out", level = "unseen";
+    std::optional<std::string> group;
     std::uint32_t seed = 1;
 };
 
 base::Result<prediction::Dataset> read_dataset(const std::string& path, std::string_view flag,
-                                               const std::string& group) {
+                                               const std::optional<std::string>& group) {
     std::ifstream in(path, std::ios::binary);
     std::ostringstream text;
     if (!in || !(text << in.rdbuf())) {
@@ -138,7 +139,10 @@ void add_evaluate_prediction(CLI::App& evaluate, Program& program) {
         ->required()
         ->type_name("FILE");
     command->add_option("--test", flags->test, "Score on these lines instead of folds of --samples")->type_name("FILE");
-    command->add_option("--group", flags->group, "Field of a line to group by (group)")->type_name("FIELD");
+    command
+        ->add_option("--group", flags->group,
+                     "Field to group by, which every line must have (group; where none has it, id)")
+        ->type_name("FIELD");
     command
         ->add_option("--model-type", flags->model_type,
                      "linear_regression, decision_tree, random_forest or gradient_boosting (gradient_boosting)")
