@@ -121,6 +121,11 @@ double History::spread_of(const Belief& belief, double noise) const {
     return std::sqrt(belief.variance + noise * noise) / deviation_a_mean;
 }
 
+double History::misjudged(const std::string& statement) const {
+    const auto known = statements_.find(statement);
+    return known == statements_.end() ? 0 : known->second.misjudged;
+}
+
 History::Answer History::answer(const std::string& statement, const std::string& group, const LogPrediction& model,
                                 base::Timestamp at, std::optional<double> level, bool cold) const {
     Answer answer{model, Source::model, 0};

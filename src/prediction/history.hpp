@@ -59,6 +59,11 @@ class History {
     [[nodiscard]] Answer answer(const std::string& statement, const std::string& group, const LogPrediction& model,
                                 base::Timestamp at, std::optional<double> level = {}, bool cold = false) const;
 
+    /// How far a model that had not seen the statement was from its runs, in parts of the way to the end of the
+    /// interval that it promised; over 1: its times contradict what can be known of it from a plan. 0 where it never
+    /// ran.
+    [[nodiscard]] double misjudged(const std::string& statement) const;
+
     /// What learning found, for the model's page.
     struct Found {
         double noise = 0, cold_noise = 0;  ///< usual within a statement, standard deviation
@@ -86,6 +91,7 @@ class History {
     struct Statement {
         std::string group;
         ByCache<std::vector<Run>> runs;  ///< oldest first
+        double misjudged = 0;
     };
     /// A normal belief about the log time of one run to come, its own noise left out.
     struct Belief {
@@ -134,6 +140,7 @@ class History {
     void measure_noise();
     void measure_transfer();
     void measure_between();
+    void measure_misjudged(const std::vector<PastRun>& past);
     [[nodiscard]] std::vector<Judged> judged(const std::vector<PastRun>& past) const;
     void choose_doubt(const std::vector<Judged>& runs);
     void calibrate(const std::vector<Judged>& runs);

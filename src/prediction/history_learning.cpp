@@ -55,6 +55,7 @@ History History::learn(const std::vector<PastRun>& past, double level) {
     const auto runs = history.judged(past);
     history.choose_doubt(runs);
     history.calibrate(runs);
+    history.measure_misjudged(past);
     // From here on runs are seen by the model in use.
     for (auto& [name, statement] : history.statements_) {
         for (auto& cell : statement.runs) {
@@ -239,6 +240,21 @@ void History::measure_between() {
         }
     }
     found_.between = count > 0 ? std::optional(std::max(1e-3, deviation_a_mean * sum / count)) : std::nullopt;
+}
+
+void History::measure_misjudged(const std::vector<PastRun>& past) {
+    for (auto& [name, statement] : statements_) {
+        std::vector<double> parts;
+        for (const auto& cell : statement.runs) {
+            for (const auto& run : cell) {
+                const auto& said = past[run.past].unseen;
+                const double error = run.log_ms - said.center;
+                const double reach = error < 0 ? said.center - said.lower : said.upper - said.center;
+                if (reach > 0 && std::isfinite(reach)) parts.push_back(std::abs(error) / reach);
+            }
+        }
+        if (!parts.empty()) statement.misjudged = median(parts);
+    }
 }
 
 std::vector<History::Judged> History::judged(const std::vector<PastRun>& past) const {

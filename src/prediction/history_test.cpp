@@ -89,6 +89,20 @@ TEST(HistoryTest, OneNoisyRunIsWeighedAgainstAGoodModel) {
     EXPECT_GT(answer.prediction.center, 3);
 }
 
+TEST(HistoryTest, TellsWhichStatementsAModelMisjudges) {
+    std::vector<PastRun> past;
+    for (const double run : {6.9, 7.0, 7.1}) {
+        past.push_back({"as promised", "a", run, 7, {7.1, 6.7, 7.5, 0.2, 0.6}, {}, false});
+        past.push_back({"misjudged", "b", run, 7, {6, 5.5, 6.5, 0.25, 0.6}, {}, false});
+        past.push_back({"unknown", "c", run, 7, {6, -INFINITY, INFINITY, 0.25, 0.6}, {}, false});
+    }
+    const auto history = History::learn(past);
+    EXPECT_LT(history.misjudged("as promised"), 1);
+    EXPECT_NEAR(history.misjudged("misjudged"), 2, 1e-9);
+    EXPECT_EQ(history.misjudged("unknown"), 0) << "what promises nothing is not contradicted";
+    EXPECT_EQ(history.misjudged("never ran"), 0);
+}
+
 TEST(HistoryTest, IntervalsOfRepeatedStatementsCover) {
     for (const bool timed : {false, true}) {
         double inside = 0, count = 0;

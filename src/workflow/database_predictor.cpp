@@ -253,6 +253,16 @@ SpokenTime DatabasePredictor::say_changed(const StatementIdentity& statement, co
     const std::string key =
         statement.query_hash ? statement_key(*statement.query_hash, plan::shape_hash(after)) : std::string();
     auto answer = ask(key, {}, features, now, level);
+    if (answer.source == prediction::History::Source::model && statement.query_hash) {
+        // What the planner misjudges of a statement, rows above all, it misjudges under another plan too.
+        const auto& history = model_ ? model_->history() : line_->history;
+        const double wider =
+            std::max(1.0, history.misjudged(statement_key(*statement.query_hash, plan::shape_hash(before))));
+        auto& time = answer.prediction;
+        time.lower = time.center - wider * (time.center - time.lower);
+        time.upper = time.center + wider * (time.upper - time.center);
+        time.spread *= wider;
+    }
     if (answer.source == prediction::History::Source::model && after.total_cost() <= before.total_cost()) {
         const double gain = std::min(0.0, alone.center - model_alone(present.features, level).center);
         const double moved = std::min(0.0, present.time.center + gain - answer.prediction.center);
