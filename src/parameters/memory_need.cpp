@@ -165,6 +165,13 @@ std::string named(const Node& node, const Node& data) {
     return relation.empty() ? words : fmt::format("{} over {}", words, relation);
 }
 
+/// Rows of a partial plan are one process's share: those of all of them over this (get_parallel_divisor, costsize.c:
+/// the leader has less time the more workers it serves).
+double parallel_divisor(int processes) {
+    const double workers = processes - 1;
+    return std::max(1.0, workers + std::max(0.0, 1 - 0.3 * workers));
+}
+
 /// Gathers what memory nodes there are, with the processes that run each.
 class Reader {
   public:
@@ -239,8 +246,10 @@ class Reader {
         join.input_rows = outer.plan_rows;
         join.input_width = outer.plan_width;
         join.shared_hash = hash.type == NodeType::hash && hash.parallel_aware;
-        // Rows of a partial plan are one process's share.
-        if (join.shared_hash) join.rows *= processes;
+        if (join.shared_hash) {
+            join.rows *= parallel_divisor(processes);
+            join.input_rows *= parallel_divisor(processes);
+        }
         nodes.push_back(std::move(join));
     }
 
@@ -315,7 +324,9 @@ double merge_passes(const MemoryNode& node, const MemorySettings& settings) {
 
 double spilled_bytes(const MemoryNode& node, const MemorySettings& settings) {
     if (work_mem_needed(node, settings) <= settings.work_mem) return 0;
-    const double processes = node.shared_hash ? 1 : node.processes;
+    // A hash join's inner side is each process's own and whole; what is sorted or grouped is divided among them.
+    const bool divided = node.use != MemoryUse::hash_join && node.use != MemoryUse::tuple_store;
+    const double processes = node.shared_hash ? 1 : (divided ? parallel_divisor(node.processes) : node.processes);
     switch (node.use) {
         case MemoryUse::sort:
         case MemoryUse::bounded_sort: {

@@ -143,12 +143,15 @@ class WorkMemRule {
         }
         auto estimated = memory_nodes(planned->plan);
         for (auto& node : estimated) node.text_key = sorts_text(node, inputs_.database);
+        if (planned->source == plan::PlanSource::generic) learn_bound(statement, planned->plan, estimated);
         const auto spilling = spilling_nodes(corrected(estimated, settings_, io.bytes_written()), settings_);
         if (spilling.empty()) {
             note(statement,
-                 fmt::format("It writes {} of temporary files a call, but its plan has no node that work_mem keeps "
-                             "in memory (an aggregate with ORDER BY or DISTINCT inside, or a function's own work)",
-                             size_text(io.bytes_written())));
+                 fmt::format(
+                     "It writes {} of temporary files a call, but no node of its plan tells what for (an aggregate "
+                     "with ORDER BY or DISTINCT inside sorts by itself, a function does its own work): how much "
+                     "memory would do is not known",
+                     size_text(io.bytes_written())));
             return;
         }
         Candidate candidate;
@@ -185,6 +188,16 @@ class WorkMemRule {
         const double busiest = std::max(statement.max_calls_per_minute, inputs_.workload.calls_per_minute(statement));
         candidate.demand.concurrency = std::max(1.0, std::ceil(busiest * mean_ms / 60000));
         candidates_.push_back(std::move(candidate));
+    }
+
+    /// A LIMIT whose value is unknown is planned as a tenth of all; what is returned tells it better.
+    static void learn_bound(const ObservedStatement& statement, const plan::Plan& plan,
+                            std::vector<MemoryNode>& nodes) {
+        const double rows = static_cast<double>(statement.sum.rows) / static_cast<double>(statement.sum.calls);
+        if (plan.root.type != plan::NodeType::limit || rows < 1) return;
+        for (auto& node : nodes) {
+            if (node.use == MemoryUse::bounded_sort && node.bound == plan.root.plan_rows) node.bound = std::ceil(rows);
+        }
     }
 
     static bool changes(const plan::PlannedStatement& before, const plan::PlannedStatement& after) {
@@ -257,7 +270,7 @@ class WorkMemRule {
                                     candidate.io.blocks_written, candidate.io.blocks_read,
                                     size_text(candidate.io.bytes_written())));
         facts.push_back(candidate.io.time_ms ? fmt::format("Temporary I/O takes {} of the {} a call, as measured",
-                                                           base::to_words(base::Milliseconds{*candidate.io.time_ms}),
+                                                           base::to_words(base::Milliseconds{candidate.cost.io_ms}),
                                                            base::to_words(candidate.statement->mean_exec_time()))
                                              : fmt::format("Temporary I/O is estimated at {} of the {} a call",
                                                            base::to_words(base::Milliseconds{candidate.cost.io_ms}),

@@ -185,6 +185,12 @@ double SpillServer::least_work_mem_kb(const SpillCase& one, double low_kb, doubl
     return high_kb;
 }
 
+void SpillServer::allow_workers() {
+    run_script(connection_,
+               "set max_parallel_workers_per_gather = 2; set parallel_setup_cost = 0; set parallel_tuple_cost = 0; "
+               "set min_parallel_table_scan_size = 0");
+}
+
 void SpillServer::time(const SpillCase& one, const std::string& enough, int rounds, SpillTruth& truth) {
     std::vector<double> spilling, in_memory;
     for (int round = 0; round < rounds; ++round) {

@@ -44,6 +44,8 @@ class SpillServer {
     /// Temporary blocks written at this work_mem.
     [[nodiscard]] double spill_at(const SpillCase& one, const std::string& work_mem);
     [[nodiscard]] double least_work_mem_kb(const SpillCase& one, double low_kb, double high_kb);
+    /// Plans with workers from now on, however small the table.
+    void allow_workers();
     /// Medians of alternating runs.
     void time(const SpillCase& one, const std::string& enough, int rounds, SpillTruth& truth);
 

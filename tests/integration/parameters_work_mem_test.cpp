@@ -115,5 +115,26 @@ TEST(WorkMem, RemovesTheSpillAtLittleMoreThanTheLeast) {
     EXPECT_GE(accuracy, 0.85);
 }
 
+TEST(WorkMem, EachProcessOfAParallelPlanHasItsOwn) {
+    SpillServer server;
+    server.allow_workers();
+    for (const std::string text : {
+             "select count(a.body), max(b.body) from facts a join others b on b.fact = a.id",
+             "select count(s) from (select body, big from facts order by big offset 0) s",
+             "select sum(length(body)) from (select id, body from facts order by shuffled limit 20000) s",
+         }) {
+        SpillCase one;
+        one.text = text;
+        one.work_mem = "1MB";
+        const auto judged = judge(server, one, 0);
+        ASSERT_GT(judged.truth.temp_written, 0) << text;
+        ASSERT_GT(judged.advised_kb, 0) << text;
+        EXPECT_TRUE(judged.removed) << text;
+        std::cout << fmt::format("advised {:.0f} least {:.0f} predicted {:.2f}: {}\n", judged.advised_kb,
+                                 judged.truth.least_kb, judged.predicted, text);
+        EXPECT_LE(judged.advised_kb, 1.6 * judged.truth.least_kb) << text;
+    }
+}
+
 }  // namespace
 }  // namespace pganalytics
