@@ -19,6 +19,7 @@ namespace pganalytics::patterns {
 struct Outlier {
     std::size_t first = 0;  ///< first sample of the event
     std::size_t last = 0;   ///< last sample, inclusive
+    std::size_t at = 0;     ///< the most extreme sample
     double value = 0;       ///< of the most extreme sample
     double expected = 0;    ///< what trend, level and periods say for it
     double score = 0;       ///< (value − expected) / robust scale

@@ -12,6 +12,7 @@
 #include "patterns/load_share.hpp"
 #include "patterns/periodicity.hpp"
 #include "patterns/robust.hpp"
+#include "patterns/weekday_groups.hpp"
 #include "patterns/weekday_levels.hpp"
 
 namespace pganalytics::patterns {
@@ -89,17 +90,45 @@ Pattern pattern_of(const Period& period, double hours, const Series& series, boo
     return pattern;
 }
 
-Incident incident_of(const Outlier& outlier, const Series& series) {
-    return {series.time_at(outlier.first),
-            series.time_at(outlier.last + 1),
-            outlier.value,
-            outlier.expected,
+/// A series as periods and changes are looked for in it: with its days alike.
+struct Seen {
+    Series series;
+    std::vector<double> added;  ///< to each value of the original; empty where nothing was
+    Decomposition model;
+};
+
+Seen see(const Series& series, const PeriodOptions& options) {
+    Seen seen;
+    if (std::optional<AlikeDays> alike = days_alike(series)) {
+        seen.series = std::move(alike->series);
+        seen.added = std::move(alike->added);
+    } else {
+        seen.series = series;
+    }
+    seen.model = decompose(seen.series.values, options);
+    return seen;
+}
+
+Incident incident_of(const Outlier& outlier, const Seen& seen) {
+    const double added = seen.added.empty() ? 0 : seen.added[outlier.at];
+    return {seen.series.time_at(outlier.first),
+            seen.series.time_at(outlier.last + 1),
+            outlier.value - added,
+            outlier.expected - added,
             outlier.score,
             false};
 }
 
 Incident incident_of(const LevelShift& shift, const Series& series) {
     return {series.time_at(shift.at), series.ends(), shift.after, shift.before, shift.score, true};
+}
+
+void add_changes(const Seen& seen, Detection& found) {
+    const Changes changes = find_changes(seen.series.values, seen.model);
+    for (const Outlier& outlier : changes.outliers) found.outliers.push_back(incident_of(outlier, seen));
+    for (const LevelShift& shift : changes.level_shifts) {
+        found.level_shifts.push_back(incident_of(shift, seen.series));
+    }
 }
 
 /// Periods of a series as patterns, each calendar period once.
@@ -186,13 +215,28 @@ std::optional<Series> levelled(const Series& series, const Decomposition& model)
 }
 
 /// The decomposition in which periods are looked for: that of the levelled series where the level moved.
-Decomposition steady(const Series& series, Decomposition model, const PeriodOptions& options) {
-    const std::optional<Series> level = levelled(series, model);
-    return level ? decompose(level->values, options) : std::move(model);
+Decomposition steady(const Seen& seen, const PeriodOptions& options) {
+    const std::optional<Series> level = levelled(seen.series, seen.model);
+    return level ? see(*level, options).model : seen.model;
 }
 
-Decomposition steady(const Series& series, const PeriodOptions& options) {
-    return steady(series, decompose(series.values, options), options);
+/// A week that shows in the levels of the days alone: beside a day that is there, or where quiet days were found.
+void add_week(std::vector<Pattern>& patterns, const Series& series, const Seen& seen) {
+    const auto has = [&](PatternType type) {
+        return std::any_of(patterns.begin(), patterns.end(),
+                           [&](const Pattern& pattern) { return pattern.type == type; });
+    };
+    const bool may_have_week = has(PatternType::daily_cycle) || !seen.added.empty();
+    if (!may_have_week || has(PatternType::weekly_pattern)) return;
+    const std::optional<WeekdayLevels> levels = weekday_levels(levelled(series, seen.model).value_or(series));
+    const double level = total(series) / std::max<double>(1, static_cast<double>(series.observed()));
+    if (!levels || levels->swing < least_swing * level) return;
+    Period week;
+    week.samples = week_hours / step_hours(series);
+    week.strength = levels->strength;
+    week.recurrence = levels->recurrence;
+    week.p_value = levels->p_value;
+    patterns.push_back(pattern_of(week, week_hours, series, true));
 }
 
 class DatabaseDetector {
@@ -285,16 +329,13 @@ class DatabaseDetector {
         }
         PeriodOptions options;
         options.significance = options_.significance / 4;
-        const Decomposition model = decompose(calls.values, options);
-        const Changes changes = find_changes(calls.values, model);
-        for (const Outlier& outlier : changes.outliers) found_.outliers.push_back(incident_of(outlier, calls));
-        for (const LevelShift& shift : changes.level_shifts) found_.level_shifts.push_back(incident_of(shift, calls));
-
-        std::vector<SeriesPatterns> all{{nullptr, telling_patterns(steady(calls, model, options), calls), 0}};
+        const Seen of_calls = see(calls, options);
+        add_changes(of_calls, found_);
         // What runs long but is called seldom shows in time only.
-        const Decomposition of_time = decompose(time_ms.values, options);
-        all.push_back({nullptr, telling_patterns(steady(time_ms, of_time, options), time_ms), 0});
-        add_week(all[0].patterns, calls, model);
+        const Seen of_time = see(time_ms, options);
+        std::vector<SeriesPatterns> all{{nullptr, telling_patterns(steady(of_calls, options), calls), 0},
+                                        {nullptr, telling_patterns(steady(of_time, options), time_ms), 0}};
+        add_week(all[0].patterns, calls, of_calls);
         add_week(all[1].patterns, time_ms, of_time);
         options.significance /= static_cast<double>(std::max<std::size_t>(1, history_.queries.size()));
         for (const QueryHistory& query : history_.queries) {
@@ -313,24 +354,6 @@ class DatabaseDetector {
         }
     }
 
-    // A day that is there, and a week that shows in the levels of the days alone.
-    static void add_week(std::vector<Pattern>& patterns, const Series& series, const Decomposition& model) {
-        const auto has = [&](PatternType type) {
-            return std::any_of(patterns.begin(), patterns.end(),
-                               [&](const Pattern& pattern) { return pattern.type == type; });
-        };
-        if (!has(PatternType::daily_cycle) || has(PatternType::weekly_pattern)) return;
-        const std::optional<WeekdayLevels> levels = weekday_levels(levelled(series, model).value_or(series));
-        const double level = total(series) / std::max<double>(1, static_cast<double>(series.observed()));
-        if (!levels || levels->swing < least_swing * level) return;
-        Period week;
-        week.samples = week_hours / step_hours(series);
-        week.strength = levels->strength;
-        week.recurrence = levels->recurrence;
-        week.p_value = levels->p_value;
-        patterns.push_back(pattern_of(week, week_hours, series, true));
-    }
-
     static std::vector<Pattern> patterns_of(const QueryHistory& query, const Series& database,
                                             const std::vector<Pattern>& of_database, const PeriodOptions& options) {
         switch (load_share(query.calls, database)) {
@@ -341,7 +364,10 @@ class DatabaseDetector {
             case LoadShare::unlike:
                 break;
         }
-        return telling_patterns(steady(query.calls, options), query.calls);
+        const Seen seen = see(query.calls, options);
+        std::vector<Pattern> patterns = telling_patterns(steady(seen, options), query.calls);
+        add_week(patterns, query.calls, seen);
+        return patterns;
     }
 
     [[nodiscard]] std::set<base::QueryHash> queries_of_jobs() const {
@@ -461,9 +487,11 @@ Detection detect_in_series(const Series& series, bool has_clock, const TimeZone&
     Detection found;
     PeriodOptions period_options;
     period_options.significance = options.significance / 2;
-    const Decomposition model = decompose(series.values, period_options);
-    found.patterns = periodic_patterns(model, series, has_clock);
+    const Seen seen =
+        has_clock ? see(series, period_options) : Seen{series, {}, decompose(series.values, period_options)};
+    found.patterns = periodic_patterns(seen.model, series, has_clock);
     if (has_clock) {
+        add_week(found.patterns, series, seen);
         if (const std::optional<DayTable> table = day_table(series)) {
             for (const HourlyPeak& peak : find_hourly_peaks(*table, options.significance / 4)) {
                 Pattern pattern;
@@ -476,9 +504,7 @@ Detection detect_in_series(const Series& series, bool has_clock, const TimeZone&
             }
         }
     }
-    const Changes changes = find_changes(series.values, model);
-    for (const Outlier& outlier : changes.outliers) found.outliers.push_back(incident_of(outlier, series));
-    for (const LevelShift& shift : changes.level_shifts) found.level_shifts.push_back(incident_of(shift, series));
+    add_changes(seen, found);
     return found;
 }
 

@@ -2,80 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <random>
 
-#include "patterns/robust.hpp"
+#include "patterns/weekday_groups.hpp"
 
 namespace pganalytics::patterns {
 namespace {
 
 constexpr std::size_t minimum_days = 5;
-constexpr std::size_t minimum_hours_known = 18;
 
 using Day = std::array<double, 24>;
 
-struct Moments {
-    double mean = 0;
-    double variance = 0;  ///< population
-    std::size_t count = 0;
-};
-
-Moments moments(std::span<const double> values) {
-    Moments result;
-    double sum = 0;
-    double squares = 0;
-    for (const double value : values) {
-        if (is_gap(value)) continue;
-        sum += value;
-        ++result.count;
-    }
-    if (result.count == 0) return result;
-    result.mean = sum / static_cast<double>(result.count);
-    for (const double value : values) {
-        if (!is_gap(value)) squares += (value - result.mean) * (value - result.mean);
-    }
-    result.variance = squares / static_cast<double>(result.count);
-    return result;
-}
-
 bool is_in(std::span<const int> weekdays, int weekday) {
     return weekdays.empty() || std::find(weekdays.begin(), weekdays.end(), weekday) != weekdays.end();
-}
-
-/// The weekdays of the busier of two clear groups; empty where the days of the week are alike.
-std::vector<int> busy_weekdays(const DayTable& table) {
-    std::array<std::vector<double>, 7> levels;
-    for (std::size_t d = 0; d < table.days.size(); ++d) {
-        levels[static_cast<std::size_t>(table.weekdays[d])].push_back(moments(table.days[d]).mean);
-    }
-    std::array<double, 7> middle{};
-    std::vector<double> spreads;
-    for (std::size_t w = 0; w < 7; ++w) {
-        if (levels[w].size() < 2) return {};
-        middle[w] = median(levels[w]);
-        for (const double each : levels[w]) spreads.push_back(each - middle[w]);
-    }
-    std::array<std::size_t, 7> order{};
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return middle[a] < middle[b]; });
-    std::size_t cut = 0;
-    double widest = 0;
-    for (std::size_t i = 1; i < 7; ++i) {
-        const double distance = middle[order[i]] - middle[order[i - 1]];
-        if (distance > widest) {
-            widest = distance;
-            cut = i;
-        }
-    }
-    const double low = middle[order[cut - (cut > 0 ? 1 : 0)]];
-    const double high = middle[order[cut]];
-    const double spread = scale_of_residuals(spreads);
-    if (cut == 0 || widest < 3 * spread || high < 1.3 * low) return {};
-    std::vector<int> busy;
-    for (std::size_t i = cut; i < 7; ++i) busy.push_back(static_cast<int>(order[i]));
-    std::sort(busy.begin(), busy.end());
-    return busy;
 }
 
 double normal_tail(double z) {
@@ -116,26 +55,6 @@ double HourMeans::z_score(int hour) const {
     return sigma > 0 ? (mean[static_cast<std::size_t>(hour)] - grand_mean) / sigma : 0;
 }
 
-std::optional<DayTable> day_table(const Series& series) {
-    const double in_hour = 3600 / series.step.count();
-    if (in_hour < 0.999 || std::abs(in_hour - std::round(in_hour)) > 1e-6) return std::nullopt;
-    const auto factor = static_cast<std::size_t>(std::llround(in_hour));
-    const Series hourly = factor == 1 ? series : coarser(series, factor);
-    DayTable table;
-    const auto first_hour = std::chrono::floor<std::chrono::hours>(hourly.begins).time_since_epoch().count();
-    std::size_t t = static_cast<std::size_t>((24 - ((first_hour % 24) + 24) % 24) % 24);
-    for (; t + 24 <= hourly.size(); t += 24) {
-        Day day{};
-        std::copy_n(hourly.values.begin() + static_cast<std::ptrdiff_t>(t), 24, day.begin());
-        if (moments(day).count < minimum_hours_known) continue;
-        table.days.push_back(day);
-        // 1970-01-01 was a Thursday.
-        const auto day_number = (first_hour + static_cast<std::int64_t>(t)) / 24;
-        table.weekdays.push_back(static_cast<int>(((day_number + 3) % 7 + 7) % 7));
-    }
-    return table;
-}
-
 HourMeans hour_means(const DayTable& table, std::span<const int> weekdays) {
     HourMeans result;
     std::array<int, 24> counts{};
@@ -157,7 +76,8 @@ HourMeans hour_means(const DayTable& table, std::span<const int> weekdays) {
 }
 
 std::vector<HourlyPeak> find_hourly_peaks(const DayTable& table, double significance) {
-    const std::vector<int> weekdays = busy_weekdays(table);
+    const std::optional<WeekdayGroups> groups = weekday_groups(table);
+    const std::vector<int> weekdays = groups ? groups->busy() : std::vector<int>{};
     std::vector<const Day*> days;
     double null_variance = 0;
     for (std::size_t d = 0; d < table.days.size(); ++d) {

@@ -8,22 +8,12 @@
 // variance: coefficient of variation of the hour over those days. Thread-safe, never fails.
 
 #include <array>
-#include <optional>
 #include <span>
 #include <vector>
 
-#include "patterns/series.hpp"
+#include "patterns/day_table.hpp"
 
 namespace pganalytics::patterns {
-
-/// An hourly series by day; days with too many gaps are left out.
-struct DayTable {
-    std::vector<std::array<double, 24>> days;  ///< NaN is a gap
-    std::vector<int> weekdays;                 ///< 0 Monday..6 Sunday, UTC
-};
-
-/// The series in whole UTC days. Finer sampling is summed to hours; none for steps above an hour.
-[[nodiscard]] std::optional<DayTable> day_table(const Series& series);
 
 struct HourMeans {
     std::array<double, 24> mean{};

@@ -5,14 +5,14 @@
 #include <cmath>
 #include <vector>
 
-#include "patterns/hourly_peak.hpp"
+#include "patterns/day_table.hpp"
 #include "patterns/noise_test.hpp"
 
 namespace pganalytics::patterns {
 namespace {
 
 constexpr std::size_t week = 7;
-constexpr std::size_t least_days = 3 * week;
+constexpr std::size_t least_days = 3 * week - 1;  // three weeks from any hour on have one day in two parts
 constexpr double least_known_hours = 18;
 constexpr double significance = 1e-4;
 
@@ -73,31 +73,32 @@ std::optional<WeekdayLevels> weekday_levels(const Series& series) {
     if (days.size() < least_days) return std::nullopt;
     const auto n = static_cast<double>(days.size());
 
+    const bool has_logs = std::all_of(days.begin(), days.end(), [](const Day& day) { return day.level > 0; });
+    const auto compared = [&](const Day& day) { return has_logs ? std::log(day.level) : day.level; };
     std::array<double, week> level{};
-    std::array<double, week> log_level{};
+    std::array<double, week> usual{};
     std::array<double, week> count{};
     double all = 0;
-    double all_logs = 0;
+    double usual_of_all = 0;
     for (const Day& day : days) {
-        if (day.level <= 0) return std::nullopt;
         level[day.weekday] += day.level;
-        log_level[day.weekday] += std::log(day.level);
+        usual[day.weekday] += compared(day);
         ++count[day.weekday];
         all += day.level / n;
-        all_logs += std::log(day.level) / n;
+        usual_of_all += compared(day) / n;
     }
     for (std::size_t weekday = 0; weekday < week; ++weekday) {
         if (count[weekday] < 2) return std::nullopt;
         level[weekday] /= count[weekday];
-        log_level[weekday] /= count[weekday];
+        usual[weekday] /= count[weekday];
     }
     double within = 0;
     double whole = 0;
     double between = 0;
     for (const Day& day : days) {
-        const double value = std::log(day.level);
-        within += (value - log_level[day.weekday]) * (value - log_level[day.weekday]);
-        whole += (value - all_logs) * (value - all_logs);
+        const double value = compared(day);
+        within += (value - usual[day.weekday]) * (value - usual[day.weekday]);
+        whole += (value - usual_of_all) * (value - usual_of_all);
         between += 24 * (level[day.weekday] - all) * (level[day.weekday] - all);
     }
     if (whole <= 0) return std::nullopt;
