@@ -1,6 +1,7 @@
 #include "patterns/noise_test.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -48,10 +49,23 @@ double shape(double phi, double theta, double cosine) {
     return (1 + theta * theta + 2 * theta * cosine) / std::max(1e-12, 1 + phi * phi - 2 * phi * cosine);
 }
 
-// Whittle: for a minimum-phase model the mean of log g is 0, so the innovation variance alone is to be minimised.
+// Whittle: for a minimum-phase model the mean of log g is 0, so the innovation variance alone is to be minimised. It is
+// asked for at a hundred places of each search; four sums side by side let the vector unit divide.
 double innovation_variance(const std::vector<Band>& bands, double phi, double theta) {
-    double sum = 0;
-    for (const Band& band : bands) sum += band.weight * band.power / shape(phi, theta, band.cosine);
+    constexpr std::size_t lanes = 4;
+    const double of_poles = 1 + phi * phi;
+    const double of_zeros = 1 + theta * theta;
+    std::array<double, lanes> sums{};
+    std::size_t i = 0;
+    for (; i + lanes <= bands.size(); i += lanes) {
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+            const Band& band = bands[i + lane];
+            sums[lane] += band.weight * band.power * std::max(1e-12, of_poles - 2 * phi * band.cosine) /
+                          (of_zeros + 2 * theta * band.cosine);
+        }
+    }
+    double sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    for (; i < bands.size(); ++i) sum += bands[i].weight * bands[i].power / shape(phi, theta, bands[i].cosine);
     return sum;
 }
 
