@@ -13,4 +13,4 @@ pganalytics_integration_test(prediction_http_test DEEP
 pganalytics_integration_test(prediction_shop_test DEEP
   SOURCES prediction_shop_test.cpp
   LIBRARIES test_cluster pganalytics_http pganalytics_simulation)
-set_tests_properties(integration.prediction_shop_test PROPERTIES TIMEOUT 1800)
+set_tests_properties(integration.prediction_shop_test PROPERTIES TIMEOUT 3600)

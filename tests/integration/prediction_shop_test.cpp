@@ -15,6 +15,8 @@
 
 #include "base/text.hpp"
 #include "http/service.hpp"
+#include "simulation/history_writer.hpp"
+#include "simulation/scenario.hpp"
 #include "simulation/shop.hpp"
 #include "simulation/shop_traffic.hpp"
 #include "sql/identity.hpp"
@@ -70,6 +72,18 @@ class PredictionShop : public ::testing::TestWithParam<std::string> {
                                                                       .limit_without_token = {1e6, 1e6}});
     }
 
+    /// By the way that collected data take; then the target is a real server again, whose past it is.
+    void simulate_a_month() {
+        const auto seed = std::stoull(GetParam());
+        cluster_.run("update pganalytics.targets set enabled = false", "repository");
+        const auto scenario = must(simulation::parse_scenario(simulation::builtin_scenario("office"), seed));
+        auto history = must(simulation::HistorySimulator::make(scenario, {30, seed, clock_.now() - 10min, "shop"}));
+        const auto written = must(simulation::write_history(*repository_, *targets_, "shop", history));
+        ASSERT_EQ(written.target_id, target_);
+        ASSERT_GT(written.rows, 100'000U);
+        (void)must(targets_->add_or_replace({"shop", cluster_.conninfo("shop"), {"shop"}, false}));
+    }
+
     net::Response ask(const std::string& method, const std::string& path, const json& body) {
         net::Request request{.method = method, .target = path};
         request.headers.set("Authorization", "Bearer " + token_);
@@ -108,7 +122,7 @@ class PredictionShop : public ::testing::TestWithParam<std::string> {
         const auto job = json::parse(queued.body).at("job_id");
         const std::string path =
             "/api/train/performance-model/" + (job.is_string() ? job.get<std::string>() : job.dump());
-        const auto patience = std::chrono::steady_clock::now() + 180s;
+        const auto patience = std::chrono::steady_clock::now() + 300s;
         json state;
         do {
             std::this_thread::sleep_for(500ms);
@@ -244,6 +258,21 @@ TEST_P(PredictionShop, KeepsWhatItPromises) {
               << "; new time inside the interval: " << inside << " of " << known << '\n';
     EXPECT_EQ(lower, static_cast<int>(promises.size()));
     EXPECT_GE(inside, 0.85 * known);
+}
+
+// The simulated times are those of another server, so what is promised in milliseconds is not held against this one's.
+TEST_P(PredictionShop, LearnsFromASimulatedMonthAndLiveTraffic) {
+    simulate_a_month();
+    if (HasFatalFailure()) return;
+    collect(75s);
+    train();
+    if (HasFatalFailure()) return;
+    predict_every_statement();
+    std::vector<std::string> statements;
+    const auto promises = promise(statements);
+    ASSERT_FALSE(promises.empty());
+    for (const auto& [query_hash, promise] : promises)
+        EXPECT_LT(promise.optimized_ms, promise.current_ms) << base::to_integer(query_hash);
 }
 
 std::vector<std::string> seeds() {
