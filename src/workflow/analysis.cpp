@@ -61,6 +61,14 @@ Findings run_rewrites(const Input& input) {
     return findings;
 }
 
+/// Which statement a note is about, for whoever reads it beside others; "" where it is about none.
+std::string excerpt_of(const workload::Workload& workload, base::QueryHash query) {
+    const auto found = std::find_if(workload.statements.begin(), workload.statements.end(),
+                                    [query](const auto& statement) { return statement.query_hash == query; });
+    constexpr std::size_t longest = 60;
+    return found == workload.statements.end() ? "" : fmt::format("{}: ", base::one_line(found->text, longest));
+}
+
 Findings run_parameters(const Input& input) {
     parameters::ParameterOptions options;
     options.total_memory = input.options.total_memory;
@@ -77,7 +85,8 @@ Findings run_parameters(const Input& input) {
     for (auto& note : result.notes) {
         auto text =
             note.parameter_name.empty() ? std::move(note.text) : fmt::format("{}: {}", note.parameter_name, note.text);
-        findings.notes.push_back({"parameters", note.query_hash, std::move(text)});
+        findings.notes.push_back(
+            {"parameters", note.query_hash, excerpt_of(input.workload, note.query_hash) + std::move(text)});
     }
     return findings;
 }

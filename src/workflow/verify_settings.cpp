@@ -42,7 +42,10 @@ base::Result<std::string> runnable_text(const ObservedStatement& statement) {
         if (!has_parameters(example)) return example;
     }
     return base::Error{base::ErrorCode::unsupported,
-                       "No example with its literals is known, and what it takes depends on them", "", ""};
+                       "No example with its literals is known, and what it takes depends on them",
+                       "A target that is collected keeps examples (collector.keep_examples): `targets add`, then "
+                       "`parameters --verify`.",
+                       ""};
 }
 
 class Verification {
@@ -142,10 +145,13 @@ void verify_settings(postgres::Connection& connection, const workload::Workload&
         }
         analysis.measured.push_back(kept_of(*statement, *ranked.parameter, *measured));
         if (!measured->helped) {
-            analysis.notes.push_back(
+            // What was asked for comes first.
+            analysis.notes.insert(
+                analysis.notes.begin(),
                 {"parameters", statement->query_hash,
-                 fmt::format("{}: {} will not help, as measured: {}", ranked.parameter->name,
-                             ranked.parameter->recommended_value, base::join(measured->facts, "; "))});
+                 fmt::format("{}: {}: {} will not help, as measured: {}", base::one_line(statement->text, 60),
+                             ranked.parameter->name, ranked.parameter->recommended_value,
+                             base::join(measured->facts, "; "))});
             continue;
         }
         take_over_measured(measured->gain_percent,
