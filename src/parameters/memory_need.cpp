@@ -211,7 +211,10 @@ class Reader {
                 add_store(node, processes);
                 break;
             default:
-                if (node.subplan_name.rfind("CTE ", 0) == 0) add_store(node, 1);
+                // How many rows a recursion comes to is not planned but guessed.
+                if (node.type != NodeType::recursive_union && node.subplan_name.rfind("CTE ", 0) == 0) {
+                    add_store(node, 1);
+                }
                 break;
         }
     }

@@ -146,12 +146,14 @@ class WorkMemRule {
         if (planned->source == plan::PlanSource::generic) learn_bound(statement, planned->plan, estimated);
         const auto spilling = spilling_nodes(corrected(estimated, settings_, io.bytes_written()), settings_);
         if (spilling.empty()) {
-            note(statement,
-                 fmt::format(
-                     "It writes {} of temporary files a call, but no node of its plan tells what for (an aggregate "
-                     "with ORDER BY or DISTINCT inside sorts by itself, a function does its own work): how much "
-                     "memory would do is not known",
-                     size_text(io.bytes_written())));
+            note(
+                statement,
+                fmt::format(
+                    "It writes {} of temporary files a call, but no node of its plan tells what for (an aggregate "
+                    "with ORDER BY or DISTINCT inside sorts by itself, a recursion keeps its rows, a function does its "
+                    "own work): how much "
+                    "memory would do is not known",
+                    size_text(io.bytes_written())));
             return;
         }
         Candidate candidate;
