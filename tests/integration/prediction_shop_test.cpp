@@ -113,11 +113,12 @@ class PredictionShop : public ::testing::TestWithParam<std::string> {
         std::this_thread::sleep_for(8s);
     }
 
-    void train() {
+    void train(int lookback_days) {
         base::Config config;
         const workflow::WorkerRole worker(*repository_, *targets_, config, workflow::worker_name(), base::Log());
-        const auto queued = ask("POST", "/api/train/performance-model",
-                                {{"database_name", "shop"}, {"lookback_days", 7}, {"model_type", "gradient_boosting"}});
+        const auto queued =
+            ask("POST", "/api/train/performance-model",
+                {{"database_name", "shop"}, {"lookback_days", lookback_days}, {"model_type", "gradient_boosting"}});
         ASSERT_EQ(queued.status, 202) << queued.body;
         const auto job = json::parse(queued.body).at("job_id");
         const std::string path =
@@ -230,7 +231,7 @@ class PredictionShop : public ::testing::TestWithParam<std::string> {
 
 TEST_P(PredictionShop, KeepsWhatItPromises) {
     collect(75s);
-    train();
+    train(7);
     if (HasFatalFailure()) return;
     predict_every_statement();
     std::vector<std::string> statements;
@@ -265,7 +266,7 @@ TEST_P(PredictionShop, LearnsFromASimulatedMonthAndLiveTraffic) {
     simulate_a_month();
     if (HasFatalFailure()) return;
     collect(75s);
-    train();
+    train(30);
     if (HasFatalFailure()) return;
     predict_every_statement();
     std::vector<std::string> statements;
