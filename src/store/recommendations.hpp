@@ -88,15 +88,15 @@ struct ParameterSuggestion {
     base::Timestamp created_at{}, updated_at{};
 };
 
-/// Beside the Advice, what only parameter advice has.
 /// Where a setting can be set, and what undoes it there.
 struct SettingScope {
     std::string scope, statement, inverse;
 };
 
+/// Beside the Advice, what only parameter advice has.
 struct ParameterValues {
     std::string parameter_name, current_value, recommended_value;
-    std::vector<SettingScope> scopes;  ///< narrowest first
+    std::vector<SettingScope> scopes{};  ///< narrowest first
 };
 
 struct AdviceToSave {

@@ -37,8 +37,8 @@ struct AnalysisOptions {
 /// Beside the advice, what only parameter advice has.
 struct ParameterChange {
     std::string name, current_value, recommended_value;
-    std::vector<parameters::Application> scopes;  ///< narrowest first
-    std::int64_t plan_shape = 0;                  ///< of a setting, as parameters::Finding
+    std::vector<parameters::Application> scopes{};  ///< narrowest first
+    std::int64_t plan_shape = 0;                    ///< of a setting, as parameters::Finding
     double temp_blocks = 0;
 };
 
