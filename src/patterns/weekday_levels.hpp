@@ -20,8 +20,8 @@ struct WeekdayLevels {
     double p_value = 1;
 };
 
-/// Absent where fewer than 20 whole days (three weeks, but the one in two parts) are known, or the days do not differ beyond chance (1 in 10,000:
-/// days next to each other go together, which the test does not know).
+/// Absent where fewer than 20 whole days (three weeks, but the one in two parts) are known, or the days do not differ
+/// beyond chance (1 in 10,000: days next to each other go together, which the test does not know).
 [[nodiscard]] std::optional<WeekdayLevels> weekday_levels(const Series& series);
 
 }  // namespace pganalytics::patterns
