@@ -23,6 +23,8 @@ constexpr double work_mem_start = 1.5;
 constexpr double sort_mem_start = 1.25;
 // Averages hide the larger calls, and allocation is coarser than its formulas.
 constexpr double margin = 1.12;
+// Processes take pages as they get to them, so that one sorts more than its even share, another one each time.
+constexpr double uneven_share = 1.15;
 // PostgreSQL's own maximum; beyond a gigabyte the answer is another one than memory.
 constexpr double largest_work_mem = 1024.0 * 1024 * 1024;
 
@@ -92,15 +94,22 @@ double largest_need(const std::vector<MemoryNode>& nodes, const MemorySettings& 
     return need;
 }
 
-/// Nodes of the plan that was changed by the setting: the same error of the estimates is supposed.
-double need_of_new_plan(const plan::Plan& plan, double factor, MemorySettings settings, double advised) {
-    settings.work_mem = advised;
-    double need = 0;
-    for (auto node : memory_nodes(plan)) {
-        node.rows *= std::max(1.0, factor);
-        need = std::max(need, work_mem_needed(node, settings));
+/// What to give them: their need and what it varies by.
+double sufficient(const std::vector<MemoryNode>& nodes, const MemorySettings& settings) {
+    double most = 0;
+    for (const auto& node : nodes) {
+        const bool is_divided = node.use == MemoryUse::sort && node.processes > 1;
+        most = std::max(most, margin * (is_divided ? uneven_share : 1) * work_mem_needed(node, settings));
     }
-    return need;
+    return most;
+}
+
+/// For the plan that was changed by the setting: the same error of the estimates is supposed.
+double sufficient_for_new_plan(const plan::Plan& plan, double factor, MemorySettings settings, double advised) {
+    settings.work_mem = advised;
+    auto nodes = memory_nodes(plan);
+    for (auto& node : nodes) node.rows *= std::max(1.0, factor);
+    return sufficient(nodes, settings);
 }
 
 std::string shape_words(const plan::Plan& plan) {
@@ -240,7 +249,7 @@ class WorkMemRule {
                                               const std::vector<MemoryNode>& spilling) {
         const auto& text = candidate.statement->text;
         const double start = candidate.current * (candidate.rule == "work_mem" ? work_mem_start : sort_mem_start);
-        candidate.advised = rounded_up(std::max(start, margin * largest_need(spilling, settings_)));
+        candidate.advised = rounded_up(std::max(start, sufficient(spilling, settings_)));
         const double factor = correction(estimated, spilling);
         candidate.demand.shares = memory_shares(estimated, settings_);
         constexpr int rounds = 3;
@@ -248,7 +257,7 @@ class WorkMemRule {
             candidate.demand.work_mem = candidate.advised;
             auto after = inputs_.planner.plan(text, {{}, {{"work_mem", memory_text(candidate.advised)}}});
             if (!after) return after;
-            const double again = margin * need_of_new_plan(after->plan, factor, settings_, candidate.advised);
+            const double again = sufficient_for_new_plan(after->plan, factor, settings_, candidate.advised);
             if (!changes(planned, *after) || again <= candidate.advised || round == rounds) {
                 candidate.demand.shares =
                     std::max(candidate.demand.shares, memory_shares(memory_nodes(after->plan), settings_));
