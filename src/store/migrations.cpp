@@ -81,6 +81,19 @@ base::Status apply(postgres::Connection& connection, const Migration& migration)
     return transaction.commit();
 }
 
+/// Not a migration: roles belong to the server and may have been dropped or allowed since.
+base::Result<std::vector<std::string>> apply_grants(postgres::Connection& connection) {
+    PGANALYTICS_ASSIGN(auto transaction, Transaction::begin(connection, Transaction::Mode::read_write));
+    // ensure_partitions() holds it while it attaches one: a grant on the parent would write the same row of pg_class.
+    PGANALYTICS_RETURN_IF_ERROR(
+        connection.execute_script("select pg_advisory_xact_lock(hashtext('pganalytics.partitions'))"));
+    PGANALYTICS_ASSIGN(const auto missing, connection.query("select * from pganalytics.apply_grants()"));
+    PGANALYTICS_RETURN_IF_ERROR(transaction.commit());
+    std::vector<std::string> notices;
+    for (std::size_t row = 0; row < missing.size(); ++row) notices.push_back(missing.text(row, 0));
+    return notices;
+}
+
 }  // namespace
 
 std::string Migration::checksum() const {
@@ -103,9 +116,7 @@ base::Result<MigrationReport> run_migrations(postgres::Connection& connection, s
         report.applied.emplace_back(migration.name);
     }
     report.version_after = migrations.back().version;
-    // Not a migration: roles belong to the server and may have been dropped or allowed since.
-    PGANALYTICS_ASSIGN(const auto missing, connection.query("select * from pganalytics.apply_grants()"));
-    for (std::size_t row = 0; row < missing.size(); ++row) report.notices.push_back(missing.text(row, 0));
+    PGANALYTICS_ASSIGN(report.notices, apply_grants(connection));
     PGANALYTICS_RETURN_IF_ERROR(connection.execute_script("select pg_advisory_unlock(7164905581264271)"));
     return report;
 }

@@ -58,6 +58,27 @@ TEST_F(Migrations, SurviveARace) {
     }
 }
 
+// Every command migrates, and the collector makes its first partition meanwhile.
+TEST_F(Migrations, WaitForAPartitionThatIsBeingMade) {
+    auto collector = connect(conninfo());
+    expect_done(collector.execute_script("begin; select pganalytics.ensure_partitions('raw', now(), now())"));
+    base::Result<MigrationReport> report = MigrationReport{};
+    std::thread command([&] { report = Repository(conninfo()).migrate(); });
+    auto watcher = connect(conninfo());
+    const auto is_waiting = [&] {
+        return expect_value(watcher.query("select count(*) from pg_stat_activity where datname = current_database() "
+                                          "and wait_event_type = 'Lock'"))
+                   .integer(0, 0) == 1;
+    };
+    for (int tries = 0; tries < 1000 && !is_waiting(); ++tries) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_TRUE(is_waiting());
+    expect_done(collector.execute_script("commit"));
+    command.join();
+    EXPECT_TRUE(report) << report.error().to_string();
+}
+
 TEST_F(Migrations, RefuseAChangedFile) {
     auto connection = connect(conninfo());
     expect_done(
