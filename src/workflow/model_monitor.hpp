@@ -2,8 +2,8 @@
 // Active models set against what happened, without anyone asking and with nothing stored for a prediction: for each
 // statement and interval since the last look, what the model says against the interval's mean. Kept of it, in the
 // model's `drift`: rolling accuracy and coverage, the miss rate of the adaptive interval, statements whose errors moved
-// (likelihood ratio over a window) and inputs that moved (PSI), each with the features concerned. The state survives a restart. Of two
-// workers that look at once, the later drops its look: nothing counts twice.
+// (likelihood ratio over a window) and inputs that moved (PSI), each with the features concerned. The state survives a
+// restart. Of two workers that look at once, the later drops its look: nothing counts twice.
 
 #include <optional>
 #include <string>
