@@ -3,6 +3,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "patterns/series.hpp"
@@ -18,7 +19,7 @@ struct DayTable {
 /// The series in whole UTC days. Finer sampling is summed to hours; none for steps above an hour.
 [[nodiscard]] std::optional<DayTable> day_table(const Series& series);
 
-/// Of the days known well enough, mean and population variance over the hours; NaN is left out.
+/// Mean and population variance of what is known (NaN is left out).
 struct Moments {
     double mean = 0;
     double variance = 0;

@@ -11,8 +11,7 @@
 #include "patterns/hourly_peak.hpp"
 #include "patterns/load_share.hpp"
 #include "patterns/periodicity.hpp"
-#include "patterns/robust.hpp"
-#include "patterns/weekday_groups.hpp"
+#include "patterns/steady_load.hpp"
 #include "patterns/weekday_levels.hpp"
 
 namespace pganalytics::patterns {
@@ -22,13 +21,9 @@ constexpr double day_hours = 24;
 constexpr double week_hours = 168;
 constexpr double least_swing = 0.05;  // of the mean level: half of peak to trough
 
-double step_hours(const Series& series) {
-    return series.step.count() / 3600;
-}
-
 /// A period within its own uncertainty of a calendar one is that one.
 double calendar_period(double hours, const Series& series) {
-    const double span = static_cast<double>(series.size()) * step_hours(series);
+    const double span = static_cast<double>(series.size()) * series.step_hours();
     for (const double calendar : {1.0, day_hours, week_hours}) {
         const double doubt = std::max(0.02 * calendar, std::min(0.06 * calendar, calendar * calendar / (4 * span)));
         if (std::abs(hours - calendar) <= doubt) return calendar;
@@ -70,7 +65,7 @@ std::optional<int> peak_hour_of(const Period& period, const Series& series) {
 }
 
 double observed_days(const Series& series) {
-    return static_cast<double>(series.observed()) * step_hours(series) / 24;
+    return static_cast<double>(series.observed()) * series.step_hours() / 24;
 }
 
 Pattern pattern_of(const Period& period, double hours, const Series& series, bool has_clock) {
@@ -88,25 +83,6 @@ Pattern pattern_of(const Period& period, double hours, const Series& series, boo
     pattern.description = fmt::format("The load repeats {}; that explains {:.0f} % of its variation beside the trend",
                                       period_words(hours), 100 * period.strength);
     return pattern;
-}
-
-/// A series as periods and changes are looked for in it: with its days alike.
-struct Seen {
-    Series series;
-    std::vector<double> added;  ///< to each value of the original; empty where nothing was
-    Decomposition model;
-};
-
-Seen see(const Series& series, const PeriodOptions& options) {
-    Seen seen;
-    if (std::optional<AlikeDays> alike = days_alike(series)) {
-        seen.series = std::move(alike->series);
-        seen.added = std::move(alike->added);
-    } else {
-        seen.series = series;
-    }
-    seen.model = decompose(seen.series.values, options);
-    return seen;
 }
 
 Incident incident_of(const Outlier& outlier, const Seen& seen) {
@@ -135,7 +111,7 @@ void add_changes(const Seen& seen, Detection& found) {
 std::vector<Pattern> periodic_patterns(const Decomposition& model, const Series& series, bool has_clock) {
     std::vector<Pattern> patterns;
     for (const Period& period : model.periods) {
-        const double hours = calendar_period(period.samples * step_hours(series), series);
+        const double hours = calendar_period(period.samples * series.step_hours(), series);
         const bool is_there = std::any_of(patterns.begin(), patterns.end(), [&](const Pattern& other) {
             return std::abs(*other.metadata.period_hours / hours - 1) < 0.01;
         });
@@ -160,14 +136,6 @@ PatternMetadata peak_metadata(const HourlyPeak& peak) {
     return data;
 }
 
-double total(const Series& series) {
-    double sum = 0;
-    for (const double value : series.values) {
-        if (!is_gap(value)) sum += value;
-    }
-    return sum;
-}
-
 /// Sum of what lies in one hour of the day.
 double total_at_hour(const Series& series, int hour) {
     double sum = 0;
@@ -176,48 +144,6 @@ double total_at_hour(const Series& series, int hour) {
         if (!is_gap(series.values[t]) && ((hours % 24) + 24) % 24 == hour) sum += series.values[t];
     }
     return sum;
-}
-
-// A load that doubles doubles its day too, and a day that changes its height has lines beside its own. Stretches
-// between steps of the trend are brought to one level.
-std::optional<Series> levelled(const Series& series, const Decomposition& model) {
-    constexpr double least_stretch_hours = 72;
-    constexpr double least_ratio = 1.3;
-    const auto least = static_cast<std::size_t>(least_stretch_hours / step_hours(series));
-    std::vector<std::size_t> bounds{0};
-    for (const std::size_t step : model.steps) {
-        if (step >= bounds.back() + least && step + least <= series.size()) bounds.push_back(step);
-    }
-    bounds.push_back(series.size());
-    if (bounds.size() < 3) return std::nullopt;
-    Series result = series;
-    double lowest = INFINITY;
-    double highest = 0;
-    for (std::size_t i = 0; i + 1 < bounds.size(); ++i) {
-        const auto from = result.values.begin() + static_cast<std::ptrdiff_t>(bounds[i]);
-        const auto to = result.values.begin() + static_cast<std::ptrdiff_t>(bounds[i + 1]);
-        double sum = 0;
-        double count = 0;
-        for (auto value = from; value != to; ++value) {
-            if (is_gap(*value)) continue;
-            sum += *value;
-            ++count;
-        }
-        if (count == 0 || sum <= 0) return std::nullopt;
-        lowest = std::min(lowest, sum / count);
-        highest = std::max(highest, sum / count);
-        std::for_each(from, to, [&](double& value) { value *= count / sum; });
-    }
-    if (highest < least_ratio * lowest) return std::nullopt;
-    const double level = total(series) / std::max<double>(1, static_cast<double>(series.observed()));
-    for (double& value : result.values) value *= level;
-    return result;
-}
-
-/// The decomposition in which periods are looked for: that of the levelled series where the level moved.
-Decomposition steady(const Seen& seen, const PeriodOptions& options) {
-    const std::optional<Series> level = levelled(seen.series, seen.model);
-    return level ? see(*level, options).model : seen.model;
 }
 
 /// A week that shows in the levels of the days alone: beside a day that is there, or where quiet days were found.
@@ -229,10 +155,9 @@ void add_week(std::vector<Pattern>& patterns, const Series& series, const Seen& 
     const bool may_have_week = has(PatternType::daily_cycle) || !seen.added.empty();
     if (!may_have_week || has(PatternType::weekly_pattern)) return;
     const std::optional<WeekdayLevels> levels = weekday_levels(levelled(series, seen.model).value_or(series));
-    const double level = total(series) / std::max<double>(1, static_cast<double>(series.observed()));
-    if (!levels || levels->swing < least_swing * level) return;
+    if (!levels || levels->swing < least_swing * mean_level(series)) return;
     Period week;
-    week.samples = week_hours / step_hours(series);
+    week.samples = week_hours / series.step_hours();
     week.strength = levels->strength;
     week.recurrence = levels->recurrence;
     week.p_value = levels->p_value;
@@ -388,7 +313,7 @@ class DatabaseDetector {
 
     // A wave that hardly moves the load tells nobody anything, however certain it is.
     static std::vector<Pattern> telling_patterns(const Decomposition& model, const Series& series) {
-        const double level = total(series) / std::max<double>(1, static_cast<double>(series.observed()));
+        const double level = mean_level(series);
         Decomposition telling;
         for (const Period& period : model.periods) {
             if (period.amplitude >= least_swing * level) telling.periods.push_back(period);

@@ -178,6 +178,18 @@ Series coarser(const Series& fine, std::size_t factor) {
     return series;
 }
 
+double total(const Series& series) {
+    double sum = 0;
+    for (const double value : series.values) {
+        if (!is_gap(value)) sum += value;
+    }
+    return sum;
+}
+
+double mean_level(const Series& series) {
+    return total(series) / std::max<double>(1, static_cast<double>(series.observed()));
+}
+
 Series ratio(const Series& a, const Series& b) {
     base::check(a.size() == b.size(), "series of one grid are wanted");
     Series result = a;

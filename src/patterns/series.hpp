@@ -27,6 +27,7 @@ struct Series {
     [[nodiscard]] std::size_t observed() const;  ///< buckets that are no gap
     [[nodiscard]] base::Timestamp time_at(std::size_t bucket) const;
     [[nodiscard]] base::Timestamp ends() const { return time_at(values.size()); }
+    [[nodiscard]] double step_hours() const { return step.count() / 3600; }
     /// Buckets in `span`, as a fraction.
     [[nodiscard]] double buckets_in(base::Seconds span) const { return span / step; }
 };
@@ -68,6 +69,10 @@ struct Point {
 /// Sum of whole groups of `factor` buckets, aligned to UTC; a group with less than half of its buckets observed is a
 /// gap, else its sum is scaled up to the whole group.
 [[nodiscard]] Series coarser(const Series& fine, std::size_t factor);
+
+/// Sum of what is known, and its mean; 0 where nothing is.
+[[nodiscard]] double total(const Series& series);
+[[nodiscard]] double mean_level(const Series& series);
 
 /// Bucket-wise a / b: a gap where either is, or where b is 0.
 [[nodiscard]] Series ratio(const Series& a, const Series& b);

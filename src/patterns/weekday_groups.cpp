@@ -52,15 +52,25 @@ double spread_of_days(const LevelsByWeekday& levels, const WeekdayGroups& groups
     return scale_of_residuals(spreads);
 }
 
+std::size_t weekday_index(base::Timestamp time) {
+    return static_cast<std::size_t>(weekday_of(time));
+}
+
+/// Which of the day's buckets begins at `time`.
+std::size_t slot_of(base::Timestamp time, const Series& series, std::size_t slots) {
+    const auto since = base::Seconds(time - std::chrono::floor<std::chrono::days>(time));
+    return static_cast<std::size_t>(std::lround(since / series.step)) % slots;
+}
+
 /// The usual course of the days of one group.
 std::vector<double> course(const Series& series, const WeekdayGroups& groups, bool of_quiet, std::size_t slots) {
     std::vector<std::vector<double>> at_slot(slots);
     for (std::size_t t = 0; t < series.size(); ++t) {
         if (is_gap(series.values[t])) continue;
         const base::Timestamp time = series.time_at(t);
-        if (groups.is_quiet[static_cast<std::size_t>(weekday_of(time))] != of_quiet) continue;
-        const auto since = base::Seconds(time - std::chrono::floor<std::chrono::days>(time));
-        at_slot[static_cast<std::size_t>(std::lround(since / series.step)) % slots].push_back(series.values[t]);
+        if (groups.is_quiet[weekday_index(time)] == of_quiet) {
+            at_slot[slot_of(time, series, slots)].push_back(series.values[t]);
+        }
     }
     std::vector<double> result;
     for (auto& values : at_slot) result.push_back(median(std::move(values)));
@@ -116,9 +126,8 @@ std::optional<AlikeDays> days_alike(const Series& series) {
     AlikeDays alike{series, std::vector<double>(series.size(), 0.0)};
     for (std::size_t t = 0; t < series.size(); ++t) {
         const base::Timestamp time = series.time_at(t);
-        if (!groups->is_quiet[static_cast<std::size_t>(weekday_of(time))]) continue;
-        const auto since = base::Seconds(time - std::chrono::floor<std::chrono::days>(time));
-        const auto slot = static_cast<std::size_t>(std::lround(since / series.step)) % slots;
+        if (!groups->is_quiet[weekday_index(time)]) continue;
+        const std::size_t slot = slot_of(time, series, slots);
         alike.added[t] = busy[slot] - quiet[slot];
         alike.series.values[t] += alike.added[t];
     }
